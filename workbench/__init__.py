@@ -1,0 +1,67 @@
+"""Failure experiments as notebooks: real services, real faults, a recorded history, an honest verdict.
+
+The public face. Every name is imported on first use, so ``import workbench`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench import plots as plots
+    from workbench.checkers import Finding as Finding
+    from workbench.checkers import available as available
+    from workbench.checkers import durable as durable
+    from workbench.checkers import expect as expect
+    from workbench.checkers import latency as latency
+    from workbench.checkers import recovered as recovered
+    from workbench.evidence import Evidence as Evidence
+    from workbench.faults import Delay as Delay
+    from workbench.faults import Kill as Kill
+    from workbench.faults import Nothing as Nothing
+    from workbench.faults import Partition as Partition
+    from workbench.faults import Pause as Pause
+    from workbench.faults import Reset as Reset
+    from workbench.faults import Stop as Stop
+    from workbench.faults import Throttle as Throttle
+    from workbench.faults import between as between
+    from workbench.faults import every as every
+    from workbench.history import History as History
+    from workbench.history import Operation as Operation
+    from workbench.history import Window as Window
+    from workbench.run import run as run
+    from workbench.stack import Stack as Stack
+    from workbench.workloads import Appends as Appends
+    from workbench.workloads import Sessions as Sessions
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "plots": "workbench.plots",
+    **dict.fromkeys(["Finding", "available", "durable", "expect", "latency", "recovered"], "workbench.checkers"),
+    "Evidence": "workbench.evidence",
+    **dict.fromkeys(
+        ["Delay", "Kill", "Nothing", "Partition", "Pause", "Reset", "Stop", "Throttle", "between", "every"],
+        "workbench.faults",
+    ),
+    **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),
+    "run": "workbench.run",
+    "Stack": "workbench.stack",
+    **dict.fromkeys(["Appends", "Sessions"], "workbench.workloads"),
+}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+    module = importlib.import_module(_HOME[name])
+    value = module if name == "plots" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
