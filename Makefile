@@ -1,0 +1,43 @@
+# make demo   set up and run the experiments     make test   set up and pass the tests
+# make lab    open the tour in JupyterLab        make clean  leave nothing
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+TESTS ?= tests
+
+.PHONY: demo test check bench lab constraints clean
+
+demo: $(READY)
+	@$(BIN)/workbench run tour failover --profile quick
+
+test: $(READY)
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(READY)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(READY)
+	@for bench in tests/bench/[a-z]*.py; do $(BIN)/python $$bench || exit 1; echo; done
+
+lab: $(READY)
+	@$(BIN)/jupyter lab notebooks/tour.ipynb
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing into .venv (once, a minute or two) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[services,dev]'
+	@touch $(READY)
+
+# Pin what is installed now.
+constraints: $(READY)
+	@$(BIN)/python -m pip freeze --exclude-editable --disable-pip-version-check > constraints.txt
+
+clean:
+	@test ! -x $(BIN)/workbench || $(BIN)/workbench clean --outputs
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -name .ipynb_checkpoints -type d -prune -exec rm -rf {} +

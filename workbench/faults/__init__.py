@@ -1,0 +1,37 @@
+"""Something broken on purpose: one verb per file, and when it begins and heals.
+
+A fault is a frozen dataclass whose fields are its parameters, with three methods and a name:
+
+    begin(stack)   break it
+    prove(stack)   ask an independent probe whether it took effect: a sentence, or `NotProven`
+    heal(stack)    undo it; also safe when ``begin`` only got half-way
+    str(fault)     "kill redis": what the windows in pictures and reports are labelled with
+
+`Nothing` is the template to copy. A fault of your own needs no registration: hand the object over.
+"""
+
+from workbench.faults.delay import Delay
+from workbench.faults.kill import Kill
+from workbench.faults.nothing import Nothing
+from workbench.faults.partition import Partition
+from workbench.faults.pause import Pause
+from workbench.faults.reset import Reset
+from workbench.faults.schedule import Planned, Repeated, between, every, expand
+from workbench.faults.stop import Stop
+from workbench.faults.throttle import Throttle
+
+__all__ = [
+    "Delay",
+    "Kill",
+    "Nothing",
+    "Partition",
+    "Pause",
+    "Planned",
+    "Repeated",
+    "Reset",
+    "Stop",
+    "Throttle",
+    "between",
+    "every",
+    "expand",
+]

@@ -1,0 +1,47 @@
+"""Which links a network fault acts on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from workbench.links import Link
+    from workbench.stack import Stack
+
+TOXIC = "fault"
+"""Every toxic a fault adds carries this prefix, so that healing removes its own and nothing else."""
+
+
+def between(stack: Stack, one: str, other: str) -> list[Link]:
+    """The link between two ends, whichever of them is the service; every link to ``one`` if ``other`` is empty.
+
+    Raises `UsageError` if the stack has no such link.
+    """
+    found = [
+        link
+        for link in stack.links
+        if (not other and link.target == one) or (other and {link.source, link.target} == {one, other})
+    ]
+    if not found:
+        what = f"between {one} and {other}" if other else f"to {one}"
+        there = ", ".join(f"{link.source} → {link.target}" for link in stack.links)
+        raise UsageError(f"There is no link {what} in this stack; there are: {there or 'none'}.")
+    return found
+
+
+def add(link: Link, toxic: str, stream: str, **attributes: int) -> None:
+    """Add a toxic of ours to one direction of a link; ``upstream`` flows to the service, ``downstream`` back."""
+    link.add(toxic, name=f"{TOXIC}_{toxic}_{stream}", stream=stream, **attributes)
+
+
+def clear(link: Link, toxic: str) -> None:
+    """Remove our toxics of one type from a link, as far as they are there."""
+    for found in link.toxics():
+        if found["name"].startswith(f"{TOXIC}_{toxic}_"):
+            link.remove(found["name"])
+
+
+def name(verb: str, one: str, other: str) -> str:
+    return f"{verb} {one}–{other}" if other else f"{verb} {one}"

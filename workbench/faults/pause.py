@@ -1,0 +1,34 @@
+"""SIGSTOP: the process is there, its sockets are open, and nothing answers.
+
+The shape of a long garbage collection, a frozen virtual machine or a stalled disk. It is not a crash: nothing in
+memory is lost, and what was sent meanwhile is served after the resume.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.faults.probes import silent
+
+if TYPE_CHECKING:
+    from workbench.stack import Stack
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Freeze a service; heal by letting it go on."""
+
+    service: str
+
+    def __str__(self) -> str:
+        return f"pause {self.service}"
+
+    def begin(self, stack: Stack) -> None:
+        stack[self.service].pause()
+
+    def prove(self, stack: Stack) -> str:
+        return silent(stack[self.service], through=None)
+
+    def heal(self, stack: Stack) -> None:
+        stack[self.service].resume()

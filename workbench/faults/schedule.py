@@ -1,0 +1,88 @@
+"""Which faults begin and heal when. Times are seconds since the start of the run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from workbench.stack import Fault
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One fault with the moments at which it begins and heals."""
+
+    begin_s: float
+    heal_s: float
+    fault: Fault
+
+    def __str__(self) -> str:
+        return f"{self.fault} {self.begin_s:g}–{self.heal_s:g} s"
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The same fault again and again: begins every ``period_s``, first after one period, lasting ``lasting_s``."""
+
+    period_s: float
+    fault: Fault
+    lasting_s: float
+
+
+def between(begin_s: float, heal_s: float, fault: Fault) -> Planned:
+    """``between(3, 4.5, Kill("redis"))``: begins at 3 s, heals at 4.5 s."""
+    _check(fault)
+    if not 0 <= begin_s < heal_s:
+        raise UsageError(f"A fault begins at or after 0 and heals later than it begins; got {begin_s} to {heal_s} s.")
+    return Planned(begin_s, heal_s, fault)
+
+
+def every(period_s: float, fault: Fault, *, lasting: float = 2.0) -> Repeated:
+    """``every(10, Kill("redis"), lasting=2)``: from 10 to 12 s, from 20 to 22 s, and so on to the end of the run."""
+    _check(fault)
+    if not 0 < lasting < period_s:
+        raise UsageError(
+            f"A repeated fault lasts longer than 0 and shorter than its period; got {lasting}, {period_s}."
+        )
+    return Repeated(period_s, fault, lasting)
+
+
+def expand(faults: Iterable[Planned | Repeated], *, duration_s: float) -> list[Planned]:
+    """The whole schedule of a run in order of beginning.
+
+    Raises `UsageError` for a fault that would not have healed by the end (recovery could not be seen), and for
+    one that begins again before it has healed.
+    """
+    planned: list[Planned] = []
+    for entry in faults:
+        if isinstance(entry, Planned):
+            planned.append(entry)
+        elif isinstance(entry, Repeated):
+            for n in itertools.count(1):
+                begin = n * entry.period_s
+                if begin + entry.lasting_s >= duration_s:
+                    break
+                planned.append(Planned(begin, begin + entry.lasting_s, entry.fault))
+        else:
+            raise UsageError(f"Faults of a run are made with between(…) or every(…); got {entry!r}.")
+    planned.sort(key=lambda plan: plan.begin_s)
+    healed: dict[str, Planned] = {}
+    for plan in planned:
+        if plan.heal_s >= duration_s:
+            raise UsageError(f"{plan} is not healed before the run ends at {duration_s:g} s: nothing could recover.")
+        before = healed.get(str(plan.fault))
+        if before is not None and before.heal_s > plan.begin_s:
+            raise UsageError(f"{plan} begins before {before} has healed.")
+        healed[str(plan.fault)] = plan
+    return planned
+
+
+def _check(fault: object) -> None:
+    missing = [name for name in ("begin", "prove", "heal") if not callable(getattr(fault, name, None))]
+    if missing:
+        raise UsageError(f"{fault!r} is no fault: it has no method {', '.join(missing)} (workbench/faults/nothing.py).")

@@ -1,0 +1,31 @@
+"""SIGTERM: the service is asked to end and may finish what it holds, as in a deployment or a reboot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.faults.probes import refused
+
+if TYPE_CHECKING:
+    from workbench.stack import Stack
+
+
+@dataclass(frozen=True)
+class Stop:
+    """SIGTERM a service (SIGKILL if it does not end in time); heal by starting it again with the same data."""
+
+    service: str
+
+    def __str__(self) -> str:
+        return f"stop {self.service}"
+
+    def begin(self, stack: Stack) -> None:
+        stack[self.service].stop()
+
+    def prove(self, stack: Stack) -> str:
+        return refused(stack[self.service])
+
+    def heal(self, stack: Stack) -> None:
+        if not stack[self.service].alive:
+            stack[self.service].start()

@@ -1,0 +1,50 @@
+"""The link carries so many kilobytes a second and no more, both ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workbench.errors import UsageError
+from workbench.faults import links
+from workbench.faults.probes import slower
+
+if TYPE_CHECKING:
+    from workbench.stack import Stack
+
+PROBE_S = 0.2
+"""The probe carries as many bytes as should take this long, so that its own round trip does not matter."""
+LARGEST_PROBE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """Limit one link (or all links to a service) to ``kb_per_s`` kilobytes (1,000 bytes) a second and direction."""
+
+    one: str
+    other: str = ""
+    kb_per_s: int = 10
+
+    def __post_init__(self) -> None:
+        if self.kb_per_s < 1:
+            raise UsageError(f"A throttle needs at least 1 kB/s; got {self.kb_per_s}. To let nothing pass, cut it off.")
+
+    def __str__(self) -> str:
+        return links.name("throttle", self.one, self.other)
+
+    def begin(self, stack: Stack) -> None:
+        for link in links.between(stack, self.one, self.other):
+            for stream in ("upstream", "downstream"):
+                links.add(link, "bandwidth", stream, rate=self.kb_per_s)
+
+    def prove(self, stack: Stack) -> str:
+        size = min(int(self.kb_per_s * 1000 * PROBE_S), LARGEST_PROBE)
+        expected = size / (self.kb_per_s * 1000)
+        return "; ".join(
+            slower(stack[link.target], through=link.source, by_s=expected / 2, size=size)
+            for link in links.between(stack, self.one, self.other)
+        )
+
+    def heal(self, stack: Stack) -> None:
+        for link in links.between(stack, self.one, self.other):
+            links.clear(link, "bandwidth")
