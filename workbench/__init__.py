@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from workbench import plots as plots
     from workbench.checkers import Finding as Finding
     from workbench.checkers import available as available
+    from workbench.checkers import bounded as bounded
+    from workbench.checkers import counted as counted
     from workbench.checkers import durable as durable
     from workbench.checkers import expect as expect
     from workbench.checkers import latency as latency
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from workbench.faults import Throttle as Throttle
     from workbench.faults import between as between
     from workbench.faults import every as every
+    from workbench.faults import in_turn as in_turn
     from workbench.history import History as History
     from workbench.history import Operation as Operation
     from workbench.history import Window as Window
@@ -39,10 +42,13 @@ __version__ = "0.1.0"
 
 _HOME = {
     "plots": "workbench.plots",
-    **dict.fromkeys(["Finding", "available", "durable", "expect", "latency", "recovered"], "workbench.checkers"),
+    **dict.fromkeys(
+        ["Finding", "available", "bounded", "counted", "durable", "expect", "latency", "recovered"],
+        "workbench.checkers",
+    ),
     "Evidence": "workbench.evidence",
     **dict.fromkeys(
-        ["Delay", "Kill", "Nothing", "Partition", "Pause", "Reset", "Stop", "Throttle", "between", "every"],
+        ["Delay", "Kill", "Nothing", "Partition", "Pause", "Reset", "Stop", "Throttle", "between", "every", "in_turn"],
         "workbench.faults",
     ),
     **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),

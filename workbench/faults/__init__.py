@@ -16,7 +16,7 @@ from workbench.faults.nothing import Nothing
 from workbench.faults.partition import Partition
 from workbench.faults.pause import Pause
 from workbench.faults.reset import Reset
-from workbench.faults.schedule import Planned, Repeated, between, every, expand
+from workbench.faults.schedule import Planned, Repeated, between, every, expand, in_turn
 from workbench.faults.stop import Stop
 from workbench.faults.throttle import Throttle
 
@@ -34,4 +34,5 @@ __all__ = [
     "between",
     "every",
     "expand",
+    "in_turn",
 ]

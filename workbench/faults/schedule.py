@@ -52,6 +52,13 @@ def every(period_s: float, fault: Fault, *, lasting: float = 2.0) -> Repeated:
     return Repeated(period_s, fault, lasting)
 
 
+def in_turn(*faults: Fault, first_s: float, lasting_s: float, gap_s: float) -> list[Planned]:
+    """One fault after another: the first begins at ``first_s``, each lasts ``lasting_s``, ``gap_s`` lies between."""
+    period = lasting_s + gap_s
+    begins = [first_s + n * period for n in range(len(faults))]
+    return [between(begin, begin + lasting_s, fault) for begin, fault in zip(begins, faults, strict=True)]
+
+
 def expand(faults: Iterable[Planned | Repeated], *, duration_s: float) -> list[Planned]:
     """The whole schedule of a run in order of beginning.
 

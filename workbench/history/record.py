@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -217,12 +218,14 @@ class History:
         kind: str | None = None,
         key: str | None = None,
         outcome: Outcome | None = None,
+        fault: str | Sequence[str] | None = None,
         also: Callable[[Columns], npt.NDArray[np.bool_]] | None = None,
     ) -> History:
-        """The same history with only the operations that match; windows, doubts and facts stay.
+        """The same history with only the operations that match; doubts and facts stay.
 
         A ``workload`` matches its full name or the part before a space: ``where(workload="appends")``
-        matches ``appends in redis``.
+        matches ``appends in redis``. A ``fault`` keeps only the windows whose label holds one of the words:
+        ``where(fault="redis")`` keeps ``kill redis`` and ``cut off redis``; else all windows stay.
         """
         c = self.columns
         mask = np.ones(len(self), dtype=bool)
@@ -239,7 +242,11 @@ class History:
             mask &= c.outcome == OUTCOMES.index(outcome)
         if also is not None:
             mask &= also(c)
-        return replace(self, columns=c.where(mask))
+        windows = self.windows
+        if fault is not None:
+            words = {fault} if isinstance(fault, str) else set(fault)
+            windows = tuple(window for window in windows if words & set(re.split(r"\W+", window.fault)))
+        return replace(self, columns=c.where(mask), windows=windows)
 
     def count(self, outcome: Outcome) -> int:
         return int(np.count_nonzero(self.columns.outcome == OUTCOMES.index(outcome)))
