@@ -1,0 +1,112 @@
+"""Every fault bites, proves it by another way, heals completely; and where it is prevented, nothing is claimed."""
+
+import pytest
+
+from workbench import Appends, Stack, available, durable, recovered, run
+from workbench.errors import NotPossible, UnknownService, UsageError
+from workbench.faults import Delay, Kill, Nothing, Partition, Pause, Reset, Stop, Throttle, between
+
+FAULTS = [
+    (Kill("redis"), "refused"),
+    (Stop("redis"), "refused"),
+    (Pause("redis"), "unanswered"),
+    (Partition("client", "redis"), "unanswered"),
+    (Partition("redis", way="requests"), "unanswered"),
+    (Partition("redis", "client", way="answers"), "unanswered"),
+    (Delay("client", "redis", ms=60, jitter_ms=20), "took"),
+    (Throttle("redis", kb_per_s=20), "took"),
+    (Reset("client", "redis"), "reset"),
+]
+
+each_fault = pytest.mark.parametrize(("fault", "effect"), FAULTS, ids=[repr(fault) for fault, _ in FAULTS])
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with Stack("redis") as stack:
+        yield stack
+
+
+def prevented(fault):
+    """The same fault, whose injection does nothing."""
+    kind = type(fault)
+    fields = {name: getattr(fault, name) for name in kind.__dataclass_fields__}
+    return type(kind.__name__, (kind,), {"begin": lambda self, stack: None})(**fields)
+
+
+@each_fault
+def test_it_bites_proves_it_and_heals(stack, fault, effect):
+    address = stack["redis"].url
+    before = stack["redis"].ask(through="client")
+    with stack.under(fault) as inflicted:
+        assert inflicted.doubt is None
+        assert effect in inflicted.proof
+    assert stack["redis"].alive
+    assert stack["redis"].url == address
+    assert stack["redis"].ask(through="client", timeout_s=2) < before + 0.5
+    assert stack.link("client", "redis").toxics() == []
+
+
+@each_fault
+def test_prevented_it_is_not_proven(stack, fault, effect):
+    with stack.under(prevented(fault)) as inflicted:
+        assert not inflicted.proof
+        assert "redis" in inflicted.doubt
+
+
+@each_fault
+def test_prevented_it_makes_every_claim_unknown(stack, fault, effect):
+    history = run(
+        stack,
+        Appends(keys=2),
+        faults=[between(0.4, 0.9, prevented(fault))],
+        clients=2,
+        rate_hz=100,
+        duration_s=1.4,
+    )
+    assert [doubt.kind for doubt in history.doubts] == ["unproven"]
+    for finding in (durable(history), recovered(history), available(history)):
+        assert finding.verdict == "unknown", finding
+        assert "redis" in finding.text
+
+
+def test_healing_twice_or_without_a_beginning_is_harmless(stack):
+    for fault, _ in FAULTS:
+        fault.heal(stack)
+    assert stack["redis"].ask(through="client") < 1
+
+
+def test_a_fault_heals_also_when_the_cell_raises(stack):
+    with pytest.raises(ZeroDivisionError), stack.under(Partition("redis")):
+        _ = 1 / 0
+    assert stack["redis"].ask(through="client") < 1
+
+
+def test_nothing_is_a_control_that_breaks_nothing(stack):
+    with stack.under(Nothing()) as inflicted:
+        assert stack["redis"].ask(through="client") < 1
+    assert inflicted.proof
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (lambda: Delay("redis", ms=0), UsageError, "ms > 0"),
+        (lambda: Delay("redis", ms=5, jitter_ms=6), UsageError, "jitter_ms ≤ ms"),
+        (lambda: Throttle("redis", kb_per_s=0), UsageError, "cut it off"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused(make, error, says):
+    with pytest.raises(error, match=says):
+        make()
+
+
+def test_a_fault_on_what_is_not_there_names_what_is(stack):
+    with pytest.raises(UsageError, match="client → redis"), stack.under(Partition("app", "redis")):
+        pass
+    with pytest.raises(UnknownService, match="redis"), stack.under(Kill("reddis")):
+        pass
+
+
+def test_not_possible_is_a_fault_error():
+    assert NotPossible.exit_code == 3
