@@ -69,7 +69,7 @@ def test_its_parameters_are_few_typed_and_explained(path):
 
 @each_notebook
 def test_claims_are_shown_on_the_first_screen_and_each_is_decided(path):
-    assert any(cell["text"].rstrip().endswith("evidence") for cell in cells(path)[:5])
+    assert any(cell["text"].rstrip().endswith("evidence") for cell in cells(path)[:6])
     assert claims(path)
     assert claims(path) == _keywords(path, "decide")
 

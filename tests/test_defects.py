@@ -1,0 +1,61 @@
+"""Every claim of every notebook is refuted by something: a defect, a fault or a parameter, run for real."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_notebooks import NOTEBOOKS, claims
+
+ROOT = Path(__file__).parent.parent
+
+# notebook, parameters under which it runs, the claims that must then be refuted
+REFUTATIONS = [
+    (
+        "tour",
+        {"appendonly": "no", "other": "yes", "within_s": 0.001},
+        {"durable", "other_loses", "recovered"},
+    ),
+    (
+        "failover",
+        {"defect": "ack_before_write"},
+        {"documents_durable", "redis_durable", "rows_durable"},
+    ),
+    (
+        "failover",
+        {"defect": "no_reconnect,count_not_decremented"},
+        {"documents_back", "redis_back", "rows_back", "sessions_counted"},
+    ),
+    (
+        "failover",
+        {"defect": "unbounded_wait,one_lock,sockets_need_redis"},
+        {"bounded", "apart", "sessions_live"},
+    ),
+]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_claim_has_something_that_refutes_it(path):
+    refuted = set().union(*(names for notebook, _, names in REFUTATIONS if notebook == path.stem))
+    assert refuted == claims(path)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    ("notebook", "parameters", "refuted"),
+    REFUTATIONS,
+    ids=[f"{n}-{'-'.join(map(str, p.values()))}" for n, p, _ in REFUTATIONS],
+)
+def test_the_claims_that_must_notice_do(notebook, parameters, refuted, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path))
+    given = [text for name, value in parameters.items() for text in ("-p", name, str(value))]
+    command = [sys.executable, "-m", "workbench", "run", notebook, "--profile", "quick", *given]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    (record,) = (tmp_path / "latest").glob(f"{notebook}/verdict.json")
+    decided = {claim["name"]: claim for claim in json.loads(record.read_text())["claims"]}
+    wrong = {name: decided[name]["text"] for name in refuted if decided[name]["verdict"] != "refuted"}
+    assert not wrong
+    for name in refuted:
+        assert decided[name]["text"], f"{name} is refuted without a measured sentence"
