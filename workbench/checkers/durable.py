@@ -1,0 +1,97 @@
+"""Is every acknowledged append still there at the end?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from workbench.checkers.fates import Fate, Fates, fates, witnesses
+from workbench.checkers.finding import Finding
+from workbench.checkers.intervals import clopper_pearson, interval, percent
+from workbench.checkers.judge import OK, judge, operation, plural
+from workbench.history import History, Operation
+
+
+def durable(history: History, *, faults: bool = True) -> Finding:
+    """Judge the fates of all appends, per workload and key (see `Fates` for what each fate means).
+
+    Held: nothing lost, unexpected or duplicated, at least one acknowledged append, a final read of every key that has
+    one, and, unless ``faults=False``, a window in which a fault was in force. Refuted: the counterexample is the first
+    append of each kind of anomaly, each with the read that shows it.
+    Measured: ``appends``, ``acknowledged``, ``lost``, ``unexpected``, ``duplicated``, ``recovered``, ``failed``,
+    ``absent``, ``never_read``, ``keys``, ``keys_unread``, ``lost_share`` with ``lost_share_low`` and ``…_high``.
+    Raises `UsageError` if appends do not carry integers that are unique per key.
+    """
+    found = fates(history)
+    acknowledged = int(np.count_nonzero(history.columns.outcome[found.rows] == OK))
+    unexpected = found.count("unexpected") + len(found.strangers)
+    lost, duplicated = found.count("lost"), found.count("duplicated")
+    low, high = clopper_pearson(lost, acknowledged)
+    measured: dict[str, Any] = {
+        "appends": len(found.rows),
+        "acknowledged": acknowledged,
+        "lost": lost,
+        "unexpected": unexpected,
+        "duplicated": duplicated,
+        "recovered": found.count("recovered"),
+        "failed": found.count("failed"),
+        "absent": found.count("absent"),
+        "never_read": found.count("never-read"),
+        "keys": found.keys,
+        "keys_unread": len(found.unread),
+        "lost_share": lost / acknowledged if acknowledged else None,
+        "lost_share_low": low,
+        "lost_share_high": high,
+    }
+    if lost or unexpected or duplicated:
+        text = _anomalies(found, acknowledged, unexpected)
+        return judge(history, "refuted", text, measured=measured, counterexample=_counterexample(history, found))
+    if not acknowledged:
+        text = f"None of {plural(len(found.rows), 'append')} was acknowledged, so nothing was promised."
+        return judge(history, "unknown", text, measured=measured)
+    if found.unread:
+        text = (
+            f"{len(found.unread):,} of {plural(found.keys, 'key')} had no read after the last append and the last heal "
+            f"({_names(found.unread)}): whether their acknowledged appends are still there was not seen."
+        )
+        return judge(history, "unknown", text, measured=measured)
+    text = (
+        f"All {acknowledged:,} acknowledged appends are in the final reads of {plural(found.keys, 'key')}: "
+        f"0 lost (95 % interval up to {percent(high)})"
+    )
+    if measured["recovered"]:
+        text += f"; {plural(measured['recovered'], 'unacknowledged append')} had happened as well"
+    return judge(history, "held", f"{text}.", measured=measured, faults=faults)
+
+
+def _anomalies(found: Fates, acknowledged: int, unexpected: int) -> str:
+    parts = []
+    if lost := found.count("lost"):
+        share = f"{percent(lost / acknowledged)}, {interval(lost, acknowledged)}"
+        parts.append(f"{lost:,} of {acknowledged:,} acknowledged appends were lost ({share})")
+        if found.back:
+            parts.append(f"{found.back:,} of these were gone from one read and back in the final one")
+    if unexpected:
+        parts.append(f"{plural(unexpected, 'value')} {'was' if unexpected == 1 else 'were'} read that nobody wrote")
+    if duplicated := found.count("duplicated"):
+        parts.append(f"{duplicated:,} of {len(found.rows):,} appends {'is' if duplicated == 1 else 'are'} there twice")
+    return "; ".join(parts) + "."
+
+
+def _counterexample(history: History, found: Fates) -> list[Operation]:
+    """The first append of each kind of anomaly, and the reads that show it."""
+    rows: list[int] = []
+    kinds: tuple[Fate, ...] = ("lost", "unexpected", "duplicated")
+    for fate in kinds:
+        position = found.first(fate)
+        if position is not None:
+            rows += [int(found.rows[position]), *witnesses(history, found, position)]
+    if found.strangers and found.first("unexpected") is None:
+        rows.append(found.strangers[0][0])
+    return [operation(history, row) for row in dict.fromkeys(rows)]
+
+
+def _names(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown} and {len(names) - 5:,} more" if len(names) > 5 else shown

@@ -1,0 +1,113 @@
+"""What all checkers share: doubts come first, nothing holds by vacuum, and which operations a claim is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.checkers.finding import Finding, Verdict
+from workbench.errors import UsageError
+from workbench.history import OUTCOMES, Doubt, History, Operation
+
+OK, FAIL, INFO = (OUTCOMES.index(outcome) for outcome in ("ok", "fail", "info"))
+
+During = Literal["run", "steady", "windows", "outside"]
+Mask = npt.NDArray[np.bool_]
+
+
+def judge(
+    history: History,
+    verdict: Verdict,
+    text: str,
+    *,
+    measured: Mapping[str, Any],
+    counterexample: Iterable[Operation] = (),
+    faults: bool = True,
+) -> Finding:
+    """The finding, unless the history is in doubt (then unknown, the doubt first) or, where ``faults`` are what the
+    claim is about, would hold although none was in force."""
+    doubts = doubts_of(history)
+    if doubts:
+        first = " ".join(_sentence(str(doubt)) for doubt in doubts)
+        return Finding("unknown", f"{first} Seen nevertheless: {text}", measured, tuple(counterexample), doubts)
+    if verdict == "held" and faults and not history.windows:
+        return Finding("unknown", f"No fault was in force. Seen: {text}", measured)
+    return Finding(verdict, text, measured, tuple(counterexample))
+
+
+def doubts_of(history: History) -> tuple[Doubt, ...]:
+    """The doubts of the record, and one for every window without a proof that the fault took effect."""
+    doubts = history.doubts
+    if any(doubt.kind == "unproven" for doubt in doubts):
+        return doubts
+    return doubts + tuple(
+        Doubt("unproven", f"No probe saw an effect of {window.fault} at {window.began:.1f} s.")
+        for window in history.windows
+        if not window.proof
+    )
+
+
+def chosen(history: History, during: During) -> Mask:
+    """Which operations a claim is about, from their intended start to their return:
+
+    ``run`` all; ``steady`` those that returned before the first fault began; ``windows`` those that overlap a window,
+    however briefly; ``outside`` those that overlap none. An operation that never returned has no end.
+    Raises `UsageError` for any other word.
+    """
+    if during not in get_args(During):
+        raise UsageError(f"during is one of {', '.join(get_args(During))}, not {during!r}.")
+    columns = history.columns
+    ends = np.where(np.isnan(columns.returned), np.inf, columns.returned)
+    if during == "run":
+        return np.ones(len(history), dtype=bool)
+    if during == "steady":
+        return ends < min((window.began for window in history.windows), default=np.inf)
+    touched = np.zeros(len(history), dtype=bool)
+    for window in history.windows:
+        healed = np.inf if window.healed is None else window.healed
+        touched |= (columns.intended < healed) & (ends >= window.began)
+    return touched if during == "windows" else ~touched
+
+
+def phrase(during: During) -> str:
+    return {
+        "run": "in the run",
+        "steady": "before the first fault",
+        "windows": "in the windows of faults",
+        "outside": "outside the windows of faults",
+    }[during]
+
+
+def last_heal(history: History) -> float:
+    """When the last fault was healed, seconds; infinite while one is in force, minus infinite without any."""
+    return max((np.inf if w.healed is None else w.healed for w in history.windows), default=-np.inf)
+
+
+def operation(history: History, row: int | np.integer[Any]) -> Operation:
+    """The operation in one row."""
+    columns, i = history.columns, int(row)
+    return Operation(
+        client=int(columns.client[i]),
+        workload=columns.workload.names[columns.workload.codes[i]],
+        kind=columns.kind.names[columns.kind.codes[i]],
+        key=columns.key.names[columns.key.codes[i]],
+        value=columns.value[i],
+        intended=float(columns.intended[i]),
+        called=float(columns.called[i]),
+        returned=float(columns.returned[i]),
+        outcome=OUTCOMES[int(columns.outcome[i])],
+        error=columns.error.names[columns.error.codes[i]],
+    )
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 write``, ``2,606 writes``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
