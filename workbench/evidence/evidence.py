@@ -1,0 +1,244 @@
+"""`Evidence`: claims stated before the run, decided by findings, concluded once."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from workbench.checkers import Finding, Verdict, merge
+from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError
+from workbench.evidence import surroundings, table
+from workbench.evidence.claims import Claim
+from workbench.history.folder import RUN, run_folder
+from workbench.progress import tell
+from workbench.redact import Redactor
+
+_GIVEN = RUN in os.environ  # by the runner, that is before this process made a folder of its own
+_numbers = itertools.count(1)
+_used: set[Path] = set()
+
+
+class Evidence:
+    """The claims of one notebook: shown as a table that changes in place, kept in ``verdict.json``.
+
+    Each claim is a keyword with a sentence, which may begin with the scenarios it answers::
+
+        evidence = Evidence(durable="FLO-02, FLO-07: Every append that Redis acknowledged survives its restart.")
+        evidence.decide(durable=durable(history))
+        evidence.conclude()
+
+    Stating claims begins the record of the notebook (in a kernel where someone works, stating them again begins a new
+    one). Raises `UsageError` without claims, or if this process has stated its claims already.
+    """
+
+    def __init__(self, **claims: str) -> None:
+        if not claims:
+            raise UsageError("Evidence needs at least one claim: Evidence(durable='Every acknowledged append …').")
+        self._claims = {name: Claim.stated(name, sentence) for name, sentence in claims.items()}
+        self.folder = _own_folder()
+        self.notebook = (None if _GIVEN else surroundings.notebook_name()) or self.folder.name
+        self.parameters = surroundings.parameters()
+        self._redact = Redactor.known(self.parameters)
+        self._display = f"workbench-evidence-{next(_numbers)}"
+        self._shown = False
+        self._concluded = False
+        self._write_environment()
+        self._write()
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims in the order in which they were stated."""
+        return tuple(self._claims.values())
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of all claims together: refuted > unknown > undecided > held."""
+        return merge(claim.verdict for claim in self.claims)
+
+    def decide(self, **findings: Finding) -> Decided:
+        """Give claims their findings, by name; the table and ``verdict.json`` follow at once.
+
+        Raises `UsageError` for a name that was not stated, for anything but a `Finding`, and for a claim that has a
+        finding already: only in a notebook in which someone works does running a cell again replace it.
+        """
+        if not findings:
+            raise UsageError(f"decide needs a finding for a claim: decide({self.claims[0].name}=…).")
+        for name, finding in findings.items():
+            self._check(name, finding)
+        replaced = tuple(name for name in findings if self._claims[name].finding is not None)
+        if replaced and not surroundings.interactive():
+            raise UsageError(
+                f"The claim {replaced[0]} was decided already ({self._claims[replaced[0]].verdict}); a claim is "
+                "decided once. State two claims for two findings."
+            )
+        for name, finding in findings.items():
+            self._set(name, finding)
+        self._concluded = False
+        self._write()
+        self._update()
+        return Decided(tuple(findings.items()), replaced)
+
+    def conclude(self) -> Concluded:
+        """Write the files of record and say how it ended; the last cell of a notebook.
+
+        Claims that were never decided become unknown. Raises, once for all claims, `ServiceExited` if a service died
+        unasked, else `ClaimRefuted`, else `ClaimUnknown`; if all held it returns a sentence with the folder.
+        """
+        for claim in self.claims:
+            if claim.finding is None:
+                self._set(claim.name, Finding("unknown", "Never decided."))
+        self._concluded = True
+        self._write_environment()
+        self._write()
+        self._update()
+        if self.verdict == "held":
+            return Concluded(len(self._claims), self.folder)
+        raise _quiet(self._error())
+
+    def __repr__(self) -> str:
+        return table.as_text(self.claims)
+
+    def _repr_html_(self) -> str:
+        return table.as_html(self.claims)
+
+    def _ipython_display_(self) -> None:
+        self._shown = True
+        self._show(update=False)
+
+    def _check(self, name: str, finding: object) -> None:
+        if name not in self._claims:
+            near = difflib.get_close_matches(name, self._claims, n=1, cutoff=0.4)
+            hint = f"; did you mean '{near[0]}'?" if near else "."
+            raise UsageError(f"No claim is called '{name}'{hint} Stated were: {', '.join(self._claims)}.")
+        if not isinstance(finding, Finding):
+            raise UsageError(
+                f"The claim {name} is decided by a finding, as a checker returns it, not by {type(finding).__name__}: "
+                f"decide({name}=durable(history))."
+            )
+
+    def _set(self, name: str, finding: Finding) -> None:
+        self._claims[name] = replace(self._claims[name], finding=finding)
+        tell("claim", name=name, verdict=finding.verdict, text=self._redact.text(finding.text))
+
+    def _error(self) -> WorkbenchError:
+        count = len(self._claims)
+        found = [f"  {claim.verdict} {claim.name}: {claim.text}" for claim in self.claims]
+        where = f"The record is in {self.folder}."
+        message = "\n".join([f"Of {count} claim{'s' * (count != 1)}: {table.summary(self.claims)}.", *found, where])
+        message = self._redact.text(message)
+        if self._died():
+            return ServiceExited(f"A service ended unasked during the run.\n{message}")
+        return ClaimRefuted(message) if self.verdict == "refuted" else ClaimUnknown(message)
+
+    def _died(self) -> bool:
+        return any(d.kind == "died" for claim in self.claims if claim.finding for d in claim.finding.doubts)
+
+    def _exit_code(self) -> int:
+        if self._died():
+            return ServiceExited.exit_code
+        return {"held": 0, "refuted": ClaimRefuted.exit_code}.get(self.verdict, ClaimUnknown.exit_code)
+
+    def _write(self) -> None:
+        record = {
+            "schema": 1,
+            "notebook": self.notebook,
+            "claims": [claim.record() for claim in self.claims],
+            "verdict": self.verdict,
+            "concluded": self._concluded,
+            "exit_code": self._exit_code(),
+        }
+        _replace(self.folder / "verdict.json", self._redact.tree(record))
+
+    def _write_environment(self) -> None:
+        found = surroundings.environment(self.folder, notebook=self.notebook, parameters=self.parameters)
+        _replace(self.folder / "environment.json", self._redact.tree(found))
+
+    def _update(self) -> None:
+        if self._shown:
+            self._show(update=True)
+
+    def _show(self, *, update: bool) -> None:
+        from IPython.display import display
+
+        bundle = {"text/html": self._redact.text(self._repr_html_()), "text/plain": self._redact.text(repr(self))}
+        display(bundle, raw=True, display_id=self._display, update=update)  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, repr=False)
+class Decided:
+    """What one `Evidence.decide` decided: the findings, shown with their counterexamples."""
+
+    findings: tuple[tuple[str, Finding], ...]
+    replaced: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name} {finding!r}{self._note(name)}" for name, finding in self.findings)
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            f'<div style="margin:6px 0"><code style="background:none">{name}</code>{self._note(name)}'
+            f"{finding._repr_html_()}</div>"
+            for name, finding in self.findings
+        )
+
+    def _note(self, name: str) -> str:
+        return " (replaces the earlier finding)" if name in self.replaced else ""
+
+
+@dataclass(frozen=True, repr=False)
+class Concluded:
+    """The end of a notebook whose claims all held."""
+
+    claims: int
+    folder: Path
+
+    def __repr__(self) -> str:
+        held = "The claim held" if self.claims == 1 else f"All {self.claims} claims held"
+        return f"{held}; the record is in {self.folder}."
+
+
+def _own_folder() -> Path:
+    """The folder of this notebook's record: one for each `Evidence`.
+
+    Where someone works and no runner gave a folder, claims stated again begin a new one.
+    """
+    given, again = os.environ.get(RUN), surroundings.interactive()
+    if given and Path(given).resolve() in _used:
+        if not again:
+            raise UsageError(
+                "The claims of this notebook are stated already; a second Evidence would write over the first. "
+                "State all claims in one."
+            )
+        if not _GIVEN:
+            del os.environ[RUN]
+    folder = run_folder(what=surroundings.notebook_name() or "by-hand")
+    _used.add(folder)
+    return folder
+
+
+def _replace(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON file as a whole or not at all, whenever this process may be killed."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(json.dumps(record, indent=1, ensure_ascii=False, default=str) + "\n")
+        beside.replace(path)
+    except OSError as error:
+        raise WorkbenchError(
+            f"{path} cannot be written: {error.strerror}. The verdicts of this notebook are not on record; "
+            "free some space and run it again."
+        ) from error
+
+
+def _quiet(error: WorkbenchError) -> WorkbenchError:
+    """The same error, shown by Jupyter as its message alone: a verdict needs no traceback."""
+    if "IPython" in sys.modules:
+        shown = [f"{type(error).__name__}: {error}"]
+        error._render_traceback_ = lambda: shown  # type: ignore[attr-defined]
+    return error

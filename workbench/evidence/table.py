@@ -1,0 +1,60 @@
+"""The verdict table: what the first screen of a notebook shows. Only inline styles, which every viewer keeps."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from workbench.checkers.finding import SHAPES, badge, lines
+from workbench.evidence.claims import Claim
+
+_ORDER = ("refuted", "unknown", "undecided", "held")
+_CELL = "text-align:left;vertical-align:top;padding:7px 16px 7px 0;border:0;white-space:normal;line-height:1.45"
+_RULE = "border-top:1px solid rgba(128,128,128,.35)"
+
+
+def summary(claims: Sequence[Claim]) -> str:
+    """``1 refuted · 2 held`` of 3 claims, the worst first."""
+    verdicts = [claim.verdict for claim in claims]
+    return " · ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in _ORDER if verdict in verdicts)
+
+
+def as_text(claims: Sequence[Claim]) -> str:
+    """A line per claim: verdict, name, sentence, and what was measured on the next line."""
+    wide = max(len(claim.name) for claim in claims)
+    rows = [f"{len(claims)} claim{'s' * (len(claims) != 1)}: {summary(claims)}"]
+    for claim in claims:
+        scenarios = f" ({', '.join(claim.scenarios)})" if claim.scenarios else ""
+        rows.append(f"{SHAPES[claim.verdict]} {claim.verdict:9}  {claim.name:{wide}}  {claim.sentence}{scenarios}")
+        if claim.text:
+            rows.append(f"{'':{wide + 15}}{claim.text}")
+    return "\n".join(rows)
+
+
+def as_html(claims: Sequence[Claim]) -> str:
+    """The same as a table, readable on light and dark pages and without colours."""
+    heads = "".join(
+        f'<th scope="col" style="{_CELL};padding-bottom:3px;font-weight:600;opacity:.7">{head}</th>'
+        for head in ("verdict", "claim", "measured")
+    )
+    return (
+        f'<div role="status" aria-label="{len(claims)} claims: {summary(claims)}">'
+        '<table style="border-collapse:collapse;width:100%;table-layout:fixed;margin:4px 0;font-size:100%">'
+        '<colgroup><col style="width:8.2em"><col style="width:46%"><col></colgroup>'
+        f'<thead><tr style="background:none">{heads}</tr></thead>'
+        f"<tbody>{''.join(_row(claim) for claim in claims)}</tbody></table></div>"
+    )
+
+
+def _row(claim: Claim) -> str:
+    scenarios = "".join(
+        f'<span style="white-space:nowrap;opacity:.7;font-size:88%"> · {html.escape(scenario)}</span>'
+        for scenario in claim.scenarios
+    )
+    name = f'<code style="background:none;font-size:92%">{html.escape(claim.name)}</code>{scenarios}'
+    measured = lines(claim.text) if claim.text else '<span style="opacity:.6">not yet</span>'
+    return (
+        f'<tr style="background:none;{_RULE}"><td style="{_CELL}">{badge(claim.verdict)}</td>'
+        f'<td style="{_CELL}">{html.escape(claim.sentence)}<br>{name}</td>'
+        f'<td style="{_CELL};font-variant-numeric:tabular-nums">{measured}</td></tr>'
+    )
