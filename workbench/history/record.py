@@ -191,6 +191,14 @@ class History:
 
         return read(path)
 
+    def save(self, path: Any) -> None:
+        """Write it into a folder, for `read`. Raises `HistoryError` if it cannot be written."""
+        from pathlib import Path
+
+        from workbench.history.disk import save
+
+        save(self, Path(path))
+
     def __len__(self) -> int:
         return len(self.columns.client)
 
@@ -267,8 +275,8 @@ class History:
 
         c = self.columns
 
-        def category(labels: Labels) -> pd.Categorical:
-            return pd.Categorical.from_codes(labels.codes, categories=list(labels.names))
+        def category(labels: Labels) -> pd.Categorical[str]:
+            return pd.Categorical.from_codes(labels.codes, categories=pd.Index(labels.names))
 
         return pd.DataFrame(
             {
@@ -280,7 +288,7 @@ class History:
                 "intended": c.intended,
                 "called": c.called,
                 "returned": c.returned,
-                "outcome": pd.Categorical.from_codes(c.outcome, categories=list(OUTCOMES)),
+                "outcome": pd.Categorical.from_codes(c.outcome, categories=pd.Index(OUTCOMES)),
                 "error": category(c.error),
                 "latency_ms": (c.returned - c.intended) * 1e3,
             }

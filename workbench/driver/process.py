@@ -1,0 +1,152 @@
+"""A driver process, from its spec on standard input to the last line on standard output."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gc
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvloop
+
+from workbench.driver.client import Client, Stage
+from workbench.driver.spec import Spec
+from workbench.errors import HistoryError, WorkbenchError
+from workbench.history.parts import frame
+from workbench.history.recorder import BATCH_S, Recorder
+
+SET_UP_S = 20.0
+TELL_S = 0.1
+CLOSE_S = 0.5
+HANDED_ROWS = 500
+"""Rows per line when they are handed over because they could not be written."""
+
+
+class Driver:
+    """Reads lines, plays its clients, tells what it counts."""
+
+    def __init__(self, lines: asyncio.StreamReader, spec: Spec) -> None:
+        self._lines = lines
+        self._spec = spec
+        self._orders: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._stage = Stage(spec, Recorder(Path(spec.part)))
+        self._clients: list[Client] = []
+        self._cpu_s = 0.0
+
+    async def run(self) -> None:
+        listening = asyncio.create_task(self._listen())
+        async with asyncio.timeout(SET_UP_S):
+            await self._set_up()
+        tell({"ready": True})
+        go = await self._orders.get()
+        if "go" in go:
+            await self._play(go["go"])
+        await self._end()
+        listening.cancel()
+
+    async def _listen(self) -> None:
+        """Orders, until there is nobody left to give them."""
+        while line := await self._lines.readline():
+            order = json.loads(line)
+            if "stop" in order:
+                break
+            self._orders.put_nowait(order)
+        self._stage.stop()
+        self._orders.put_nowait({})
+
+    async def _set_up(self) -> None:
+        for share in self._spec.shares:
+            workload = share.load()
+            shared = await workload.prepare(share.urls, share.run)
+            self._clients += [
+                Client(self._stage, workload, shared, number=number, rank=rank, of=share.of)
+                for number, rank in zip(share.clients, share.ranks, strict=True)
+            ]
+        await asyncio.gather(*(client.connect() for client in self._clients))
+        gc.collect()
+        gc.freeze()  # what stands now stays: the collector need not look at it again
+        gc.set_threshold(50_000, 20, 50)
+
+    async def _play(self, t0_ns: int) -> None:
+        self._stage.t0_ns = t0_ns
+        self._cpu_s = time.process_time()
+        ticking = [asyncio.create_task(self._flush()), asyncio.create_task(self._tell())]
+        await asyncio.gather(*(client.play() for client in self._clients))
+        self._stage.recorder.flush()
+        tell({"done": self._counted()})
+        order = await self._orders.get()
+        if "final" in order and not self._stage.stopped:
+            until_ns = time.monotonic_ns() + round(order["within_s"] * 1e9)
+            await asyncio.gather(*(client.ask_finally(order["final"], until_ns) for client in self._clients))
+        for task in ticking:
+            task.cancel()
+
+    async def _end(self) -> None:
+        recorder = self._stage.recorder
+        end = {"end": self._counted(), "failure": ""}
+        try:
+            recorder.close()
+        except HistoryError as error:
+            end["failure"] = str(error)
+            for at in range(0, len(recorder.rows), HANDED_ROWS):
+                rows = frame(recorder.rows[at : at + HANDED_ROWS], [], first=0)
+                tell({"rows": base64.b64encode(rows).decode()})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(*(client.close() for client in self._clients))
+        tell(end)
+
+    def _counted(self) -> dict[str, Any]:
+        counts = self._stage.counts
+        counts.cpu_s = time.process_time() - self._cpu_s
+        found: dict[str, Any] = msgspec.to_builtins(counts)
+        return found
+
+    async def _flush(self) -> None:
+        while not self._stage.recorder.failure:  # then everything stays in memory, and is handed over at the end
+            await asyncio.sleep(BATCH_S)
+            self._stage.recorder.flush()
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_S)
+            tell({"counts": self._counted()}, wait=False)
+
+
+def tell(news: dict[str, Any], *, wait: bool = True) -> None:
+    """One line to the owner. Without ``wait`` it is dropped rather than let a reader who is slow stop the load."""
+    line = f"{json.dumps(news)}\n".encode()
+    os.set_blocking(1, wait)
+    with contextlib.suppress(BlockingIOError):
+        while line:
+            line = line[os.write(1, line) :]
+
+
+async def _main() -> None:
+    loop = asyncio.get_running_loop()
+    lines = asyncio.StreamReader(limit=1 << 24)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    spec = msgspec.json.decode(await lines.readline(), type=Spec)
+    sys.path[:] = spec.path
+    try:
+        await Driver(lines, spec).run()
+    except WorkbenchError as error:
+        tell({"error": str(error), "kind": type(error).__name__})
+    except Exception as error:
+        tell({"error": f"{type(error).__name__}: {error}", "kind": ""})
+        raise
+
+
+def main() -> None:
+    """Play one driver's part. Whatever the clients still hold open is left to the end of the process."""
+    try:
+        uvloop.run(_main())
+    except BrokenPipeError:  # the owner is gone, the record is written
+        os._exit(1)

@@ -1,0 +1,201 @@
+"""`run`: load and faults side by side, from the first connection to the written record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.driver import Counts, Drivers
+from workbench.errors import DriverError, HistoryError
+from workbench.faults import Planned, Repeated
+from workbench.history import Doubt, History, disk
+from workbench.history.folder import run_folder
+from workbench.history.recorder import cannot_write
+from workbench.run.judging import died, saturated, unsteady
+from workbench.run.live import Live
+from workbench.run.plan import Plan, make_plan
+from workbench.run.schedule import Schedule
+
+if TYPE_CHECKING:
+    from workbench.stack import Stack
+    from workbench.workloads import Workload
+
+FINAL_S = 10.0
+"""How long final reads are tried."""
+
+_LEAD_NS = 20_000_000  # from "go" to the start of the clock: every driver has read it by then
+_LOOK_S = 0.05
+_HANG_S = 10.0  # a driver later than this behind its last time-out is taken for broken
+
+
+def run(
+    stack: Stack,
+    workload: Workload | Sequence[Workload],
+    *,
+    faults: Iterable[Planned | Repeated] = (),
+    clients: int = 8,
+    rate_hz: float | None = None,
+    duration_s: float = 8.0,
+    seed: int = 7,
+    drivers: int = 1,
+    timeout_s: float = 1.0,
+    steady: float = 0.99,
+) -> History:
+    """Put clients on a stack, break what the schedule says, and return the record.
+
+    ``clients`` in all: several workloads share them evenly, dealt out in turn. ``rate_hz`` operations per second, all
+    clients together, offered whether or not earlier ones were answered; None: each client asks again as soon as it is
+    answered. Starts that a slow answer delays are made up for; latency counts from the intended start. ``timeout_s``
+    for each operation, after which its connection is replaced. ``drivers`` processes play the clients. ``steady`` is
+    the share of operations, at least 20, that must be ok before the first fault, else the run stops there.
+    The same ``seed`` asks the same operations at the same times.
+
+    Whatever happened, every fault is healed and every driver has ended when this returns or raises. What makes the
+    record undecidable (an unproven fault, a saturated driver, a service that died, Ctrl-C ...) is a `Doubt` in it.
+
+    Raises `UsageError` before anything starts; `DriverError`, `FaultError` and `HistoryError` when load, fault or
+    record cannot be made. What was recorded until then stays in the outputs folder and can be read.
+    """
+    plan = make_plan(
+        stack,
+        workload,
+        faults=faults,
+        clients=clients,
+        rate_hz=rate_hz,
+        duration_s=duration_s,
+        seed=seed,
+        drivers=drivers,
+        timeout_s=timeout_s,
+        steady=steady,
+    )
+    folder = _new_folder()
+    disk.begin(folder, {**plan.facts(), "started": datetime.now(UTC).isoformat(timespec="milliseconds")})
+    live = Live(duration_s=duration_s)
+    try:
+        return _Run(stack, plan, folder, live).conduct()
+    finally:
+        live.close()
+
+
+class _Run:
+    def __init__(self, stack: Stack, plan: Plan, folder: Path, live: Live) -> None:
+        self._stack, self._plan, self._folder, self._live = stack, plan, folder, live
+        self._doubts: list[Doubt] = []
+        self._began_ns = time.monotonic_ns()
+        self._t0_ns = 0
+        self._schedule: Schedule | None = None
+        self._drivers: Drivers | None = None
+
+    def conduct(self) -> History:
+        log = self._folder.parent / "logs" / f"{self._folder.name.replace('history', 'drivers')}.log"
+        log.parent.mkdir(exist_ok=True)
+        try:
+            self._drivers = drivers = Drivers(self._stack, self._plan.specs(self._stack, self._folder), log=log)
+            import pyarrow.parquet  # noqa: F401  # while the drivers start: the record will need it at the end
+
+            drivers.wait_ready()
+            self._t0_ns = time.monotonic_ns() + _LEAD_NS
+            drivers.go(self._t0_ns)
+            self._schedule = Schedule(
+                self._stack, self._plan.faults, folder=self._folder, t0_ns=self._t0_ns, gate=self._gate
+            )
+            if self._watch(drivers, self._schedule):
+                drivers.ask_finally(within_s=FINAL_S)
+                drivers.end(within_s=FINAL_S + 2 * self._plan.timeout_s + 1)
+                self._look_for_deaths()
+        except KeyboardInterrupt:
+            self._doubts.append(Doubt("interrupted", f"The run was interrupted after {max(0.0, self._now()):.1f} s."))
+        finally:
+            try:
+                if self._schedule is not None:
+                    self._schedule.stop()
+            finally:
+                if self._drivers is not None:
+                    self._drivers.stop()
+        if self._schedule is not None and self._schedule.error is not None:
+            raise self._schedule.error
+        return self._record()
+
+    def _watch(self, drivers: Drivers, schedule: Schedule) -> bool:
+        """Until all has been asked and all is healed: True. False if the run must end early."""
+        latest = self._plan.duration_s + 2 * self._plan.timeout_s + _HANG_S
+        while not (drivers.done(within_s=_LOOK_S) and schedule.over):
+            now = self._now()
+            in_force = [window.fault for window in schedule.windows if window.healed is None]
+            self._live.show(drivers.counts, t=min(max(now, 0.0), self._plan.duration_s), fault=", ".join(in_force))
+            if schedule.ended_early.is_set() or self._look_for_deaths():
+                return False
+            if now > latest and schedule.over:
+                raise DriverError(f"The load did not end: {now:.0f} s after its start clients still wait for answers.")
+            if drivers.done(within_s=0):
+                time.sleep(_LOOK_S)
+        return not schedule.ended_early.is_set()
+
+    def _gate(self) -> str:
+        assert self._drivers is not None
+        return unsteady(self._drivers.counts, steady=self._plan.steady)
+
+    def _look_for_deaths(self) -> bool:
+        new = [death for death in self._stack.deaths() if death.at_ns >= self._began_ns]
+        known = {doubt.text for doubt in self._doubts}
+        for death in new:
+            doubt = died(death, t0_ns=self._t0_ns)
+            if doubt.text not in known:
+                self._doubts.append(doubt)
+        return bool(new)
+
+    def _record(self) -> History:
+        """The whole record, on disk if that can be, and in any case in memory."""
+        drivers = self._drivers
+        rows, parts = disk.rows_of(self._folder)
+        counts, doubts = Counts(), [*(self._schedule.doubts if self._schedule else ()), *self._doubts]
+        if drivers is not None:
+            rows += drivers.rows
+            counts = drivers.counts
+            if (doubt := saturated(self._plan, counts)) and not doubts:
+                doubts.append(doubt)
+            doubts += [Doubt("damaged", f"{failure} It is whole in memory only.") for failure in drivers.failures]
+        lost = sum(part.lost for part in parts)
+        if lost or any(part.damaged for part in parts):
+            doubts.append(disk.damage(lost))
+        facts = disk.facts_of(self._folder) | {
+            "lost_rows": lost,
+            "path": str(self._folder),
+            "due": counts.due,
+            "started_of_due": counts.started,
+            "late_starts": counts.late,
+            "worst_late_s": round(counts.worst_late_s, 4),
+            "driver_cpu_s": round(counts.cpu_s, 3),
+        }
+        windows = self._schedule.windows if self._schedule else ()
+        history = History(disk.columns_of(rows), windows, tuple(doubts), facts)
+        if drivers is not None and drivers.failures:
+            return history
+        try:
+            history.save(self._folder)
+        except HistoryError as error:
+            doubt = Doubt("damaged", f"{error} It is whole in memory only.")
+            return History(history.columns, windows, (*doubts, doubt), facts)
+        return history
+
+    def _now(self) -> float:
+        return (time.monotonic_ns() - self._t0_ns) / 1e9 if self._t0_ns else 0.0
+
+
+def _new_folder() -> Path:
+    """``history`` in the folder of this notebook's record; ``history-2`` for the second run, and so on."""
+    home = run_folder()
+    for n in count(1):
+        folder = home / ("history" if n == 1 else f"history-{n}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise HistoryError(cannot_write(folder, error)) from error
+        return folder
+    raise AssertionError("unreachable")

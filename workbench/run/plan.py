@@ -1,0 +1,176 @@
+"""What a run was asked to do, checked before anything starts."""
+
+from __future__ import annotations
+
+import base64
+import math
+import pickle
+import secrets
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.driver import Share, Spec
+from workbench.errors import UnknownService, UsageError
+from workbench.faults import Planned, Repeated, expand
+
+if TYPE_CHECKING:
+    from workbench.stack import Stack
+    from workbench.workloads import Workload
+
+MOST_CLIENTS = 10_000
+METHODS = ("prepare", "connect", "next", "do", "classify", "close", "steady", "final")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that makes sense."""
+
+    workloads: tuple[Workload, ...]
+    faults: tuple[Planned, ...]
+    clients: int
+    rate_hz: float | None
+    duration_s: float
+    seed: int
+    drivers: int
+    timeout_s: float
+    steady: float
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "duration_s": self.duration_s,
+            "rate_hz": self.rate_hz,
+            "seed": self.seed,
+            "clients": self.clients,
+            "drivers": self.drivers,
+            "timeout_s": self.timeout_s,
+            "steady": self.steady,
+            "workloads": [workload.name for workload in self.workloads],
+            "faults": [str(planned) for planned in self.faults],
+            "lost_rows": 0,
+        }
+
+    def specs(self, stack: Stack, folder: Path) -> list[Spec]:
+        """One per driver. Clients are dealt out in turn: to the workloads, and those of each to the drivers."""
+        first = self.faults[0].begin_s if self.faults else self.duration_s
+        run = secrets.token_hex(3)
+        shares: list[list[Share]] = [[] for _ in range(self.drivers)]
+        for i, workload in enumerate(self.workloads):
+            mine = range(i, self.clients, len(self.workloads))
+            for driver in range(self.drivers):
+                ranks = range(driver, len(mine), self.drivers)
+                if ranks:
+                    shares[driver].append(
+                        Share(
+                            workload=base64.b64encode(pickle.dumps(workload)).decode(),
+                            urls={name: stack.url(name) for name in workload.services},
+                            run=f"{run}{i}",
+                            clients=[mine[rank] for rank in ranks],
+                            ranks=list(ranks),
+                            of=len(mine),
+                        )
+                    )
+        return [
+            Spec(
+                part=str(folder / f"part-{driver}.bin"),
+                path=[str(Path(entry).absolute()) for entry in sys.path],
+                seed=self.seed,
+                clients=self.clients,
+                rate_hz=self.rate_hz,
+                duration_s=self.duration_s,
+                timeout_s=self.timeout_s,
+                steady_s=first / 2,
+                shares=mine_too,
+            )
+            for driver, mine_too in enumerate(shares)
+        ]
+
+
+def make_plan(
+    stack: Stack,
+    workload: Workload | Sequence[Workload],
+    *,
+    faults: Iterable[Planned | Repeated],
+    clients: int,
+    rate_hz: float | None,
+    duration_s: float,
+    seed: int,
+    drivers: int,
+    timeout_s: float,
+    steady: float,
+) -> Plan:
+    """Raises `UsageError` that says what makes no sense."""
+    workloads = tuple(workload) if isinstance(workload, list | tuple) else (workload,)
+    _whole("clients", clients, least=1, most=MOST_CLIENTS)
+    _whole("seed", seed)
+    _whole("drivers", drivers, least=1, most=clients)
+    _number("duration_s", duration_s)
+    _number("timeout_s", timeout_s)
+    if rate_hz is not None:
+        _number("rate_hz", rate_hz)
+    if not (_is_number(steady) and 0 <= steady <= 1):
+        raise UsageError(f"steady is the share of operations that must be ok, from 0 to 1; got {steady!r}.")
+    if not 1 <= len(workloads) <= clients:
+        raise UsageError(
+            f"{len(workloads)} workloads cannot share {clients} clients: there must be one, and a client for each."
+        )
+    for one in workloads:
+        _check(one, stack)
+    names = [one.name for one in workloads]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(
+                f"Two workloads of one run are both called {name!r}: their records could not be told apart."
+            )
+    planned = expand(faults, duration_s=duration_s)
+    return Plan(workloads, tuple(planned), clients, rate_hz, duration_s, seed, drivers, timeout_s, steady)
+
+
+def _check(workload: Workload, stack: Stack) -> None:
+    kind = type(workload)
+    missing = [name for name in METHODS if not callable(getattr(workload, name, None))]
+    missing += [name for name in ("name", "services", "connect_kind") if not hasattr(workload, name)]
+    if isinstance(workload, type) or missing:
+        shown = f"the class {workload.__name__}" if isinstance(workload, type) else repr(workload)
+        raise UsageError(
+            f"{shown} is no workload"
+            + (f": it has no {', '.join(missing)}" if missing else ": give an object of it")
+            + " (workbench/workloads/asking.py says what a workload is)."
+        )
+    if kind.__module__ == "__main__":
+        raise UsageError(
+            f"The workload {kind.__name__} is defined in the notebook, but its clients run in another process. "
+            f"Put the class into a file beside the notebook and import it from there."
+        )
+    try:
+        pickle.dumps(workload)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"The workload {kind.__name__} cannot be handed to another process: {error}. "
+            "Its class must stand at the top of a file, and its fields must be plain data."
+        ) from error
+    for name in workload.services:
+        try:
+            running = stack[name]
+        except UnknownService as error:
+            raise UsageError(f"{workload.name!r} needs {name} in the stack. {error}") from None
+        if not running.alive:
+            raise UsageError(f"{workload.name!r} needs {name}, which is not running. Start it before the run.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _number(name: str, value: object) -> None:
+    if not (_is_number(value) and value > 0):  # type: ignore[operator]
+        raise UsageError(f"{name} is a number above 0; got {value!r}.")
+
+
+def _whole(name: str, value: object, *, least: int | None = None, most: int | None = None) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"{name} is a whole number; got {value!r}.")
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise UsageError(f"{name} is from {least} to {most}; got {value!r}.")

@@ -1,0 +1,12 @@
+"""What clients ask, how, and how an error is classified: one kind of asking per file.
+
+A workload is a frozen dataclass whose fields are its parameters (`Workload` says what else it has). It runs in driver
+processes, so its class stands in a file that can be imported, not in a notebook. One of your own needs no
+registration: hand the object to ``run``. `Appends` is the one to copy.
+"""
+
+from workbench.workloads.appends import Appends
+from workbench.workloads.asking import Ask, Workload
+from workbench.workloads.sessions import Sessions
+
+__all__ = ["Appends", "Ask", "Sessions", "Workload"]

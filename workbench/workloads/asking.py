@@ -1,0 +1,84 @@
+"""What a workload is: the questions of single-threaded clients, each with a connection of its own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from workbench.history import Outcome
+
+
+class Ask(NamedTuple):
+    """One operation before it is done."""
+
+    kind: str
+    key: str = ""
+    value: Any = None
+    """What is written; None if the operation's value is what it returns. Plain data: text, numbers, lists, dicts."""
+
+
+class Workload(Protocol):
+    """Methods are called in driver processes, except ``name``, ``services`` and ``connect_kind``."""
+
+    @property
+    def name(self) -> str:
+        """ "appends in redis": the first word says what, the rest where. It stands in every operation."""
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The stack entries it needs; the first is the one it speaks to."""
+
+    @property
+    def connect_kind(self) -> str | None:
+        """The kind under which connecting is an operation of its own, done in a turn of its own; None if connecting
+        is a part of the operation that needs it."""
+
+    async def prepare(self, urls: Mapping[str, str], run: str) -> Any:
+        """Once per driver before the clock starts: what its clients share. Accounts and tables are made here.
+
+        ``urls`` has an entry for each of ``services``; ``run`` is a short text no other run has, to keep what it
+        writes apart. An error ends the run before it begins.
+        """
+
+    async def connect(self, shared: Any, client: int) -> Any:
+        """A new connection, really connected. If it has an attribute ``closed`` that becomes true, it is replaced
+        before the next operation. Whatever is raised here means that the operation was not sent."""
+
+    def next(self, rng: random.Random, client: int, n: int) -> Ask:
+        """The n-th operation of a client, from nothing but these three."""
+
+    async def do(self, connection: Any, ask: Ask) -> Any:
+        """Do it once, never again. Returns the value to record (None: the value asked) or raises. It is cancelled
+        when its time is over."""
+
+    def classify(self, error: BaseException) -> tuple[Outcome, str]:
+        """Of an error raised by `do`: "fail" only if it was certainly not done, else "info"; and a short text that is
+        the same for the same kind of error."""
+
+    async def close(self, connection: Any) -> None:
+        """Let go of a connection, broken or not."""
+
+    def steady(self, rank: int, of: int) -> Sequence[Ask]:
+        """What client ``rank`` of the ``of`` clients of this workload asks once in the steady state."""
+
+    def final(self, rank: int, of: int, turns: int) -> Sequence[Ask]:
+        """What it asks at the end, when all else has returned and every fault is healed. Asked again until answered,
+        for at most 10 s. ``turns``: no client was asked for an n as large as this."""
+
+
+def in_short(error: BaseException) -> str:
+    """An error as a short text without addresses or numbers that differ each time."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return type(error).__name__
+
+
+def was_refused(error: BaseException | None) -> bool:
+    """Whether no connection could be made: nothing was sent."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError):
+            return True
+        error = error.__cause__
+    return False

@@ -1,0 +1,95 @@
+"""An HTTP connection: one request at a time, kept alive, never retried."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httptools
+
+from workbench.workloads.asking import in_short, was_refused
+from workbench.workloads.wire import Wire
+
+if TYPE_CHECKING:
+    from workbench.history import Outcome
+
+
+class HttpError(Exception):
+    """An answer of 400 or more. ``problem`` is its RFC 9457 document, empty if it was none."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        self.status, self.problem = status, problem
+        super().__init__(f"{status} {problem.get('title') or problem.get('detail') or ''}".strip())
+
+    @property
+    def nothing_done(self) -> bool:
+        """4xx refuses; 5xx may come after the deed unless the document says ``"effect": "none"``."""
+        return 400 <= self.status < 500 or self.problem.get("effect") == "none"
+
+
+class Http(Wire):
+    """A connection to one origin."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._host = ""
+        self._begin()
+
+    @classmethod
+    async def to(cls, url: str) -> Http:
+        """Connect to the origin of ``http://host:port``."""
+        parts = urlsplit(url)
+        wire = await cls.open(parts.hostname or "127.0.0.1", parts.port or 80)
+        wire._host = parts.netloc
+        return wire
+
+    async def request(self, method: str, path: str, *, body: Any = None, token: str = "") -> Any:
+        """The JSON of the answer (None if it has no body). Raises `HttpError` for an answer of 400 or more."""
+        data = b"" if body is None else json.dumps(body).encode()
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(data)}\r\n"
+        if data:
+            head += "Content-Type: application/json\r\n"
+        if token:
+            head += f"Authorization: Bearer {token}\r\n"
+        self._begin()
+        status, answer = await self.ask(f"{head}\r\n".encode() + data)
+        if status >= 400:
+            raise HttpError(status, _problem(answer))
+        return json.loads(answer) if answer else None
+
+    def _begin(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._body: list[bytes] = []
+
+    def feed(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self.answer(ConnectionError(f"not an HTTP answer: {error}"))
+            self.close()
+
+    # httptools
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        if not self._parser.should_keep_alive():
+            self.closed = True
+        self.answer((self._parser.get_status_code(), b"".join(self._body)))
+
+
+def classify_http(error: BaseException) -> tuple[Outcome, str]:
+    """The outcome of a request that raised: refused, 4xx and ``effect: none`` did nothing, all else may have."""
+    if isinstance(error, HttpError):
+        return ("fail" if error.nothing_done else "info"), str(error)
+    return ("fail" if was_refused(error) else "info"), in_short(error)
+
+
+def _problem(data: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

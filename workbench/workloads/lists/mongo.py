@@ -1,0 +1,67 @@
+"""A document per key, whose array grows. Acknowledged as the server does by default."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure, ServerSelectionTimeoutError, WriteConcernError
+
+from workbench.workloads.asking import in_short, was_refused
+
+if TYPE_CHECKING:
+    from workbench.history import Outcome
+
+DATABASE = "workbench"
+
+
+class Connection:
+    def __init__(self, client: AsyncMongoClient[dict[str, Any]], prefix: str) -> None:
+        self._client, self._prefix = client, prefix
+        self._lists = client[DATABASE]["lists"]
+
+    async def append(self, key: str, value: int) -> None:
+        await self._lists.update_one({"_id": self._prefix + key}, {"$push": {"values": value}}, upsert=True)
+
+    async def read(self, key: str) -> list[int]:
+        found = await self._lists.find_one({"_id": self._prefix + key})
+        return found["values"] if found else []
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+class Lists:
+    def __init__(self, urls: Mapping[str, str], run: str, store: str) -> None:
+        self._url, self._prefix = urls[store], f"{run}:"
+
+    async def prepare(self) -> None:
+        """Nothing: the first append makes the document."""
+
+    async def connect(self) -> Connection:
+        parts = urlsplit(self._url)
+        # pymongo keeps looking for a server that refuses; one refusal is an answer here
+        _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.close()
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+            self._url, directConnection=True, maxPoolSize=1, retryWrites=False, retryReads=False
+        )
+        try:
+            await client[DATABASE].command("ping")
+        except BaseException:
+            await client.close()
+            raise
+        return Connection(client, self._prefix)
+
+
+def classify(error: BaseException) -> tuple[Outcome, str]:
+    if isinstance(error, WriteConcernError):
+        return "info", in_short(error)
+    if isinstance(error, OperationFailure):
+        return "fail", f"{in_short(error)} {error.code}"
+    if isinstance(error, ServerSelectionTimeoutError) or was_refused(error):
+        return "fail", in_short(error)
+    return "info", in_short(error)

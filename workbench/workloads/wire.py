@@ -1,0 +1,66 @@
+"""One TCP connection on which one question is open at a time.
+
+Client libraries pool, reconnect and retry behind one's back, and then an operation that is recorded as one was two.
+Here a connection is made when asked, is used by one client, and is broken when it breaks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Self, cast
+
+
+class Wire(asyncio.Protocol):
+    """Subclasses parse: `feed` gets bytes and calls `answer` when a reply is complete."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._transport: asyncio.Transport | None = None
+        self._waiting: asyncio.Future[Any] | None = None
+
+    @classmethod
+    async def open(cls, host: str, port: int) -> Self:
+        """Raises `OSError` if the connection cannot be made."""
+        _, wire = await asyncio.get_running_loop().create_connection(cls, host, port)
+        return wire
+
+    async def ask(self, data: bytes) -> Any:
+        """Send and wait for the answer. Raises `ConnectionError` if the connection breaks before it is complete."""
+        if self._transport is None or self.closed:
+            raise ConnectionResetError("the connection is closed")
+        self._waiting = asyncio.get_running_loop().create_future()
+        self._transport.write(data)
+        return await self._waiting
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def feed(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def answer(self, value: Any) -> None:
+        """Give the open question its answer; an exception is raised there."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None or waiting.done():
+            self.close()  # an answer nobody asked for: from here on no answer could be trusted
+        elif isinstance(value, BaseException):
+            waiting.set_exception(value)
+        else:
+            waiting.set_result(value)
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+
+    def data_received(self, data: bytes) -> None:
+        self.feed(data)
+
+    def eof_received(self) -> None:
+        self.closed = True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closed = True
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(error or ConnectionResetError("the connection was closed"))
