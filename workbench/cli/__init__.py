@@ -1,0 +1,181 @@
+"""The ``workbench`` command. Each subcommand's work is imported when it is called, so that help costs nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench import __version__
+from workbench.errors import Interrupted, UsageError, WorkbenchError
+
+_PAIRS = ("-p", "--parameter")
+_BY_CTRL_C = 130  # what typer makes of KeyboardInterrupt
+
+app = typer.Typer(
+    name="workbench",
+    help="Failure experiments as notebooks: real services, real faults, a recorded history, an honest verdict.",
+    epilog="Exit codes: 0 every claim held · 1 some refuted · 2 interrupted · 3 the workbench or a service broke · "
+    "4 usage or parameters · 5 nothing selected · 6 some unknown",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"workbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def workbench(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Notebooks, by name or path, in the order in which they run.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every notebook of the project.")] = False,
+    profile: Annotated[str | None, typer.Option("--profile", help="Parameters from parameters/<profile>.yaml.")] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option("-f", "--file", help="Parameters from a YAML file; may be given again.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="One parameter; wins over files. Give it again."),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("-n", "--jobs", min=1, help="Notebooks side by side. They share the machine, and it shows.")
+    ] = 1,
+    expression: Annotated[
+        str | None,
+        typer.Option("-k", metavar="EXPR", help="Only notebooks that match: 'redis and not soak', 'FLO-02'."),
+    ] = None,
+    cell_timeout: Annotated[
+        float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one cell may run.")
+    ] = 600.0,
+) -> None:
+    """Execute notebooks and say what became of their claims."""
+    from workbench.cli.running import run_notebooks
+
+    code = run_notebooks(
+        names or [],
+        every=every,
+        expression=expression,
+        profile=profile,
+        files=file or [],
+        texts=dict(map(_pair, parameter or [])),
+        parallel=jobs,
+        cell_timeout_s=cell_timeout,
+    )
+    raise typer.Exit(code)
+
+
+@app.command("list")
+def list_notebooks(
+    expression: Annotated[str | None, typer.Option("-k", metavar="EXPR", help="Only notebooks that match.")] = None,
+) -> None:
+    """The notebooks of this project and the questions they answer."""
+    from workbench.cli.showing import list_all
+
+    list_all(expression)
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A notebook, by name or path.")]) -> None:
+    """What a notebook asks, claims, and can be given."""
+    from workbench.cli.showing import show_one
+
+    show_one(name)
+
+
+@app.command()
+def doctor() -> None:
+    """Whether this machine has what the experiments need, tried for real; and what to do where it has not."""
+    from workbench.cli.doctor import examine
+
+    raise typer.Exit(examine())
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its name in outputs.")],
+) -> None:
+    """Make the pages of a run anew from its record."""
+    from workbench.cli.showing import rebuild
+
+    rebuild(folder)
+
+
+@app.command()
+def clean(
+    outputs: Annotated[bool, typer.Option("--outputs", help="Also the folders of runs (never the gallery).")] = False,
+) -> None:
+    """Remove what killed runs left behind."""
+    from workbench.cli.cleaning import clean_up
+
+    clean_up(outputs_too=outputs)
+
+
+def main() -> None:
+    """Run the command; the exit code says how it ended."""
+    sys.exit(call(sys.argv[1:]))
+
+
+def call(arguments: list[str]) -> int:
+    """The exit code of a command line. Errors are said in one paragraph on stderr."""
+    try:
+        code: Any = app(_joined(arguments), prog_name="workbench", standalone_mode=False)
+    except WorkbenchError as error:
+        return _say(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _say("Interrupted.", Interrupted.exit_code)
+    except Exception as error:
+        if type(error).__name__ == "Abort":
+            return _say("Interrupted.", Interrupted.exit_code)
+        if not hasattr(error, "format_message"):  # what typer raises about the command line has this
+            raise
+        context = getattr(error, "ctx", None)
+        path = getattr(context, "command_path", "workbench")
+        return _say(f"{error.format_message()} See '{path} --help'.", UsageError.exit_code)
+    if code is None:
+        return 0
+    return Interrupted.exit_code if code == _BY_CTRL_C else int(code)
+
+
+def _joined(arguments: list[str]) -> list[str]:
+    """``-p NAME VALUE`` as one option, ``-p NAME=VALUE`` (as it may also be written): typer cannot repeat a pair."""
+    rest, joined = iter(arguments), []
+    for argument in rest:
+        joined.append(argument)
+        if argument == "--":
+            joined += rest
+        elif argument in _PAIRS:
+            name = next(rest, None)
+            value = None if name is None or "=" in name else next(rest, None)
+            joined += [part for part in [name if value is None else f"{name}={value}"] if part is not None]
+    return joined
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"-p {name}: its value is missing. Write: -p {name} VALUE")
+    return name, value
+
+
+def _say(message: str, code: int) -> int:
+    typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    typer.echo(message, err=True)
+    return code

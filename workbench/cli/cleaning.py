@@ -1,0 +1,32 @@
+"""``workbench clean``: remove what killed runs left behind, and old runs if asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import typer
+
+from workbench.cli.project import Project
+from workbench.history.folder import OUTPUTS
+from workbench.runtimes.folders import sweep
+
+_RUN = re.compile(r"\d{8}T\d{6}Z-.+-[0-9a-f]{6}")
+
+
+def clean_up(*, outputs_too: bool) -> None:
+    """Remove stale data folders; with ``outputs_too`` every run's folder, but nothing else that is in outputs."""
+    stale = sweep()
+    typer.echo(f"{len(stale)} stale data folder{'s' * (len(stale) != 1)} removed.")
+    if not outputs_too:
+        return
+    outputs = Path(os.environ.get(OUTPUTS) or Project.find().root / "outputs")
+    runs = [path for path in sorted(outputs.glob("*")) if path.is_dir() and _RUN.fullmatch(path.name)]
+    for run in runs:
+        shutil.rmtree(run)
+    latest = outputs / "latest"
+    if latest.is_symlink() and not latest.exists():
+        latest.unlink()
+    typer.echo(f"{len(runs)} run{'s' * (len(runs) != 1)} removed from {outputs}.")

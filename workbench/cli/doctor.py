@@ -1,0 +1,163 @@
+"""``workbench doctor``: what the experiments need, tried for real on this machine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from workbench.errors import WorkbenchError
+from workbench.execute.folder import ENOUGH
+
+FEWEST_DESCRIPTORS = 1024
+LEAST_MEMORY = 1 << 30
+
+
+class Row(NamedTuple):
+    """One line: what, how it is (``ok``; ``note`` works, but less well; ``missing``), what was seen, the cure."""
+
+    what: str
+    state: str
+    seen: str
+    cure: str = ""
+
+
+def examine() -> int:
+    """Print the table; exit code 0, or 3 if something that every experiment needs is missing."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for heading in ("", "what", "seen"):
+        table.add_column(heading, no_wrap=heading != "seen")
+    shapes = {"ok": "[#3d9bf0]●[/]", "note": "[#e59400]▲[/]", "missing": "[#ff3d9e]✕[/]"}
+    rows = []
+    with console.status("Trying the services"):
+        for row in _rows():
+            rows.append(row)
+            cure = f"\n[dim]{escape(row.cure)}[/]" if row.cure else ""
+            table.add_row(shapes[row.state], row.what, escape(row.seen) + cure)
+    console.print(table)
+    lacking = [row.what for row in rows if row.state == "missing"]
+    if lacking:
+        console.print(f"\nNot every experiment can run here: see {', '.join(lacking)}.")
+        return 3
+    console.print("\nEverything the experiments need is here.")
+    return 0
+
+
+def _rows() -> Iterator[Row]:
+    yield Row("Python", "ok", f"{platform.python_version()} at {sys.executable}")
+    yield _packages()
+    yield from _services()
+    yield _docker()
+    yield _namespaces()
+    yield _disk()
+    yield _memory()
+    yield _descriptors()
+
+
+def _packages() -> Row:
+    """Every package that the workbench requires, extras aside."""
+    required = [text for text in importlib.metadata.requires("workbench") or [] if "extra ==" not in text]
+    lacking = []
+    for text in required:
+        name = re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0]
+        try:
+            importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            lacking.append(name)
+    if lacking:
+        return Row("packages", "missing", f"not installed: {', '.join(lacking)}", f"pip install {' '.join(lacking)}")
+    return Row("packages", "ok", f"{len(required)} of {len(required)}")
+
+
+def _services() -> Iterator[Row]:
+    """Start each service alone, ask it for its version, stop it."""
+    from workbench import services
+    from workbench.stack import Stack
+
+    with tempfile.TemporaryDirectory(prefix="workbench-doctor-") as folder:
+        os.environ["WORKBENCH_RUN"] = folder
+        for name in services.names():
+            try:
+                with Stack(name) as stack:
+                    running = stack[name]
+                    yield Row(name, "ok", f"{running.program}, ready in {running.ready_ms:.0f} ms, {_way(running.pid)}")
+            except WorkbenchError as error:
+                yield Row(name, "missing", type(error).__name__, str(error))
+
+
+def _way(pid: int | None) -> str:
+    """Which of the three ways led to the program of a process."""
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0") if pid else []
+    given = {value: name for name, value in os.environ.items() if name.startswith("WORKBENCH_")}
+    for word in words[:2]:
+        if word in given:
+            return f"{word} ({given[word]})"
+        if word.startswith(sys.prefix) and word != sys.executable:
+            return f"{word} (from its wheel)"
+    return f"{shutil.which(words[0]) or words[0]} (from PATH)" if words else ""
+
+
+def _docker() -> Row:
+    try:
+        asked = subprocess.run(
+            ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Row("Docker", "note", 'not here; nothing but runtime="docker" needs it')
+    if asked.returncode:
+        return Row("Docker", "note", 'the client is here, no engine answers; nothing but runtime="docker" needs it')
+    return Row("Docker", "ok", f"engine {asked.stdout.strip()}")
+
+
+def _namespaces() -> Row:
+    """Whether a user and pid namespace can be made: it ends everything at once, even if the supervisor is killed."""
+    try:
+        made = subprocess.run(["unshare", "--user", "--map-root-user", "--pid", "--fork", "true"], capture_output=True)
+    except OSError:
+        return Row("user namespaces", "note", "cannot be tried: there is no program unshare", "apt install util-linux")
+    if made.returncode == 0:
+        return Row("user namespaces", "ok", "can be made")
+    return Row(
+        "user namespaces",
+        "note",
+        "cannot be made; services still end with their owner, but not if owner and supervisor are killed at once",
+        "sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0",
+    )
+
+
+def _disk() -> Row:
+    free = shutil.disk_usage(Path.cwd()).free
+    seen = f"{free / 2**30:,.1f} GiB free here"
+    if free < ENOUGH:
+        return Row("disk", "missing", seen, f"{ENOUGH / 2**20:.0f} MiB are needed: workbench clean --outputs")
+    return Row("disk", "ok", seen)
+
+
+def _memory() -> Row:
+    place = Path("/dev/shm")
+    free = shutil.disk_usage(place).free if os.access(place, os.W_OK) else 0
+    if free < LEAST_MEMORY:
+        seen = f"{free / 2**20:,.0f} MiB free; data folders go to {tempfile.gettempdir()}, and its disk's pauses show"
+        return Row("/dev/shm", "note", seen, "1 GiB is enough; in Docker: --shm-size=1g")
+    return Row("/dev/shm", "ok", f"{free / 2**30:,.1f} GiB free, for the services' data")
+
+
+def _descriptors() -> Row:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < FEWEST_DESCRIPTORS:
+        return Row("file descriptors", "note", f"{soft} of {hard}: few clients fit", "ulimit -n 4096")
+    return Row("file descriptors", "ok", f"{soft:,} per process")

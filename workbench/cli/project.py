@@ -1,0 +1,185 @@
+"""The project on disk: its root, its notebooks, and which of them are meant."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import NothingSelected, ParameterError, UsageError
+from workbench.parameters import Parameter, declared, nearest
+
+_SCENARIO = re.compile(r"\b[A-Z]{2,6}-\d{1,3}\b")
+_NUMBER = re.compile(r"^\d+[-_]")
+_WORD = re.compile(r"\(|\)|[^\s()]+")
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as it stands in the project, not executed."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """Its parsed JSON. Raises `UsageError` if it is not a notebook."""
+        try:
+            document = json.loads(self.path.read_text())
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{self.path} cannot be read as a notebook: {error}.") from error
+        if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
+            raise UsageError(f"{self.path} cannot be read as a notebook: it has no cells.")
+        return document
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Raises `ParameterError` if there is no parameters cell."""
+        return declared(self.document, name=self.name)
+
+    @property
+    def title(self) -> str:
+        return next((line[2:].strip() for line in self._prose.splitlines() if line.startswith("# ")), self.name)
+
+    @property
+    def abstract(self) -> str:
+        """The first paragraph under the title."""
+        _, _, rest = self._prose.partition(f"# {self.title}")
+        return next((" ".join(part.split()) for part in rest.split("\n\n") if part.strip()), "")
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        """The scenarios its claims answer, ``FLO-02``."""
+        return tuple(dict.fromkeys(_SCENARIO.findall(self._code)))
+
+    @property
+    def claims(self) -> dict[str, str]:
+        """Name → sentence, as far as they are written down as plain texts."""
+        for node in ast.walk(ast.parse(self._code)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Evidence":
+                texts = ((k.arg, k.value) for k in node.keywords)
+                return {arg: str(v.value) for arg, v in texts if arg and isinstance(v, ast.Constant)}
+        return {}
+
+    @property
+    def _prose(self) -> str:
+        return "\n\n".join(self._sources("markdown"))
+
+    @property
+    def _code(self) -> str:
+        """All code; cells that are no plain Python (magics) are left out."""
+        return "\n".join(source for source in self._sources("code") if _is_python(source))
+
+    def _sources(self, kind: str) -> list[str]:
+        return ["".join(cell.get("source", "")) for cell in self.document["cells"] if cell.get("cell_type") == kind]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with ``notebooks/`` in it."""
+
+    root: Path
+
+    @classmethod
+    def find(cls) -> Project:
+        """The nearest one at or above the working directory, else the working directory itself."""
+        here = Path.cwd()
+        return cls(next((folder for folder in (here, *here.parents) if (folder / "notebooks").is_dir()), here))
+
+    @cached_property
+    def notebooks(self) -> tuple[Notebook, ...]:
+        return tuple(Notebook(path) for path in sorted((self.root / "notebooks").glob("*.ipynb")))
+
+    def profile(self, name: str) -> Path:
+        """The file of a profile. Raises `ParameterError` naming the nearest one."""
+        path = self.root / "parameters" / f"{name}.yaml"
+        if not path.is_file():
+            there = sorted(file.stem for file in path.parent.glob("*.yaml"))
+            raise ParameterError(
+                f"There is no profile '{name}'{nearest(name, there)} "
+                f"In {path.parent} there is: {', '.join(there) or 'nothing'}."
+            )
+        return path
+
+    def select(self, names: Sequence[str], *, every: bool = False, expression: str | None = None) -> list[Notebook]:
+        """The notebooks that are meant, in the order given. Raises `NothingSelected` or `UsageError`."""
+        if names and every:
+            raise UsageError("Give names or --all, not both.")
+        if not names and not every and expression is None:
+            raise UsageError(f"Name at least one notebook, or give --all. {self._there()}")
+        found = list(dict.fromkeys(self.named(name) for name in names)) if names else list(self.notebooks)
+        if expression is not None:
+            found = [notebook for notebook in found if matches(expression, notebook)]
+        if not found:
+            why = f" matches '{expression}'" if expression is not None else f" is in {self.root / 'notebooks'}"
+            raise NothingSelected(f"No notebook{why}. {self._there()}")
+        return found
+
+    def named(self, name: str) -> Notebook:
+        """By stem (``tour``, also for ``01-tour.ipynb``) or by path. Raises `NothingSelected` naming the nearest."""
+        for notebook in self.notebooks:
+            if name in (notebook.name, _NUMBER.sub("", notebook.name)):
+                return notebook
+        path = Path(name)
+        if path.suffix == ".ipynb" and path.is_file():
+            return Notebook(path.resolve())
+        known = {alias for n in self.notebooks for alias in (n.name, _NUMBER.sub("", n.name))}
+        raise NothingSelected(f"There is no notebook '{name}'{nearest(name, known)} {self._there()}")
+
+    def _there(self) -> str:
+        return f"There is: {', '.join(notebook.name for notebook in self.notebooks) or 'none'}."
+
+
+def matches(expression: str, notebook: Notebook) -> bool:
+    """Whether words joined by ``and``, ``or``, ``not`` and parentheses fit the notebook's name, title or scenarios.
+
+    Raises `UsageError` if the expression cannot be read.
+    """
+    text = " ".join([notebook.name, notebook.title, *notebook.scenarios]).lower()
+    parts = []
+    for word in _WORD.findall(expression):
+        parts.append(word if word in ("and", "or", "not", "(", ")") else str(word.lower() in text))
+    try:
+        return _truth(ast.parse(" ".join(parts), mode="eval").body)
+    except SyntaxError:
+        raise UsageError(f"-k '{expression}' cannot be read: join words with and, or, not and parentheses.") from None
+
+
+def _truth(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=bool(value)):
+            return value
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return not _truth(operand)
+        case ast.BoolOp(op=ast.And(), values=values):
+            return all(map(_truth, values))
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return any(map(_truth, values))
+    raise SyntaxError
+
+
+def _is_python(source: str) -> bool:
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return False
+    return True
+
+
+def known_parameters(notebooks: Iterable[Notebook]) -> set[str]:
+    """The parameters of all notebooks that can be read."""
+    names: set[str] = set()
+    for notebook in notebooks:
+        try:
+            names |= {parameter.name for parameter in notebook.parameters}
+        except UsageError:
+            continue
+    return names

@@ -1,0 +1,90 @@
+"""``workbench run``: check everything, execute, judge, and leave pages."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from workbench import report
+from workbench.cli.project import Notebook, Project, known_parameters
+from workbench.cli.screen import Screen
+from workbench.errors import UsageError
+from workbench.execute.ending import Ended, Job, overall
+from workbench.execute.folder import new_run_folder, point_latest
+from workbench.execute.many import execute
+from workbench.history.folder import OUTPUTS
+from workbench.parameters import Given, read_profile, resolve
+from workbench.redact import Redactor
+
+
+def run_notebooks(
+    names: Sequence[str],
+    *,
+    every: bool,
+    expression: str | None,
+    profile: str | None,
+    files: Sequence[Path],
+    texts: Mapping[str, str],
+    parallel: int,
+    cell_timeout_s: float,
+) -> int:
+    """Execute the notebooks that are meant; the exit code of the run.
+
+    Raises `UsageError`, `ParameterError` or `NothingSelected` before anything is started.
+    """
+    project = Project.find()
+    notebooks = project.select(names, every=every, expression=expression)
+    if len({notebook.name for notebook in notebooks}) < len(notebooks):
+        raise UsageError(f"Two of the notebooks have the same name: {', '.join(n.name for n in notebooks)}.")
+    chosen = resolve(
+        {notebook.name: notebook.parameters for notebook in notebooks},
+        _given(project, profile=profile, files=files, texts=texts),
+        known=known_parameters(project.notebooks),
+    )
+    began = time.monotonic()
+    outputs = Path(os.environ.get(OUTPUTS) or project.root / "outputs").absolute()
+    folder = new_run_folder(outputs, [notebook.name for notebook in notebooks])
+    jobs = [_job(notebook, folder, chosen[notebook.name]) for notebook in notebooks]
+    redactor = Redactor.known({name: value for job in jobs for name, value in job.parameters.items()})
+    screen = Screen(redactor=redactor)
+    with screen.watching(jobs):
+        ended = execute(jobs, cwd=project.root, parallel=parallel, cell_timeout_s=cell_timeout_s, watch=screen.see)
+    code = overall([each.exit_code for each in ended])
+    _keep_results(folder, ended, code=code, seconds=time.monotonic() - began, redactor=redactor)
+    report.write(folder)
+    screen.conclude(ended, page=point_latest(folder) / report.INDEX)
+    return code
+
+
+def _given(project: Project, *, profile: str | None, files: Sequence[Path], texts: Mapping[str, str]) -> list[Given]:
+    """The places parameters come from; later ones win."""
+    paths = ([project.profile(profile)] if profile else []) + list(files)
+    given = [Given(str(path), read_profile(path)) for path in paths]
+    return [*given, Given("-p", texts, texts=True)]
+
+
+def _job(notebook: Notebook, folder: Path, parameters: Mapping[str, Any]) -> Job:
+    place = folder / notebook.name
+    place.mkdir()
+    return Job(notebook.name, notebook.path, place, parameters, title=notebook.title)
+
+
+def _keep_results(folder: Path, ended: Sequence[Ended], *, code: int, seconds: float, redactor: Redactor) -> None:
+    """``results.json``: the whole run for a program to read."""
+    results = {
+        "schema": 1,
+        "run": folder.name,
+        "command": shlex.join(["workbench", *sys.argv[1:]]),
+        "seconds": round(seconds, 2),
+        "exit_code": code,
+        "notebooks": [each.as_json() for each in ended],
+    }
+    beside = folder / f".{report.RESULTS}"
+    beside.write_text(json.dumps(redactor.tree(results), indent=1, ensure_ascii=False) + "\n")
+    beside.replace(folder / report.RESULTS)

@@ -1,0 +1,69 @@
+"""``workbench list``, ``show`` and ``report``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from workbench import report
+from workbench.cli.project import Project
+from workbench.errors import ParameterError, UsageError
+from workbench.history.folder import OUTPUTS
+
+
+def list_all(expression: str | None) -> None:
+    """A line per notebook: its name, its question, its scenarios. Raises `NothingSelected` if there is none."""
+    table = _table("notebook", "question", "scenarios")
+    for notebook in Project.find().select([], every=True, expression=expression):
+        table.add_row(notebook.name, escape(notebook.title), ", ".join(notebook.scenarios))
+    _console().print(table)
+
+
+def show_one(name: str) -> None:
+    """A notebook's question, claims and parameters. Raises `NothingSelected` if there is none of that name."""
+    notebook = Project.find().named(name)
+    console = _console()
+    console.print(f"[bold]{escape(notebook.title)}[/]\n")
+    if notebook.abstract:
+        console.print(escape(notebook.abstract) + "\n")
+    if notebook.claims:
+        table = _table("claim", "sentence")
+        for claim, sentence in notebook.claims.items():
+            table.add_row(claim, escape(sentence))
+        console.print(table, "")
+    try:
+        parameters = notebook.parameters
+    except ParameterError as error:
+        console.print(f"[dim]{escape(str(error))}[/]")
+        return
+    table = _table("parameter", "type", "default", "meaning")
+    for p in parameters:
+        table.add_row(p.name, escape(p.type), escape(repr(p.default)), escape(p.help))
+    console.print(table)
+
+
+def rebuild(folder: Path) -> None:
+    """Make a run's pages anew and print the path of its index. Raises `UsageError` if there is no such run."""
+    outputs = Path(os.environ.get(OUTPUTS) or Project.find().root / "outputs")
+    place = next((path for path in (folder, outputs / folder) if path.is_dir()), None)
+    if place is None:
+        runs = sorted(path.name for path in outputs.glob("*Z-*") if path.is_dir())
+        last = f" The last one is {runs[-1]}." if runs else ""
+        raise UsageError(f"There is no run '{folder}', neither here nor in {outputs}.{last}")
+    _console().print(str(report.write(place)), soft_wrap=True, markup=False)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, no_wrap=number == 0, style="cyan" if number == 0 else "")
+    return table
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)

@@ -1,0 +1,181 @@
+"""What a run left on disk, as the pages show it. Whatever is missing or unreadable is left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+_LINKS = {
+    "report": "report.html",
+    "executed notebook": "notebook.ipynb",
+    "verdict.json": "verdict.json",
+    "environment.json": "environment.json",
+    "logs": "logs/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One claim and what became of it."""
+
+    verdict: str
+    sentence: str
+    scenarios: tuple[str, ...]
+    measured: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One notebook of a run."""
+
+    name: str
+    title: str
+    folder: Path
+    verdict: str
+    reason: str
+    claims: tuple[Claim, ...]
+    parameters: Mapping[str, Any]
+    facts: tuple[str, ...]
+    when: str
+
+    @property
+    def links(self) -> dict[str, str]:
+        """Text → file, seen from its own folder, of what there is."""
+        histories = {path.name: f"{path.name}/" for path in sorted(self.folder.glob("history*")) if path.is_dir()}
+        return {text: target for text, target in (_LINKS | histories).items() if (self.folder / target).exists()}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One call of ``workbench run``."""
+
+    folder: Path
+    notes: tuple[Note, ...]
+    command: str
+    when: str
+    seconds: float
+
+    @property
+    def headline(self) -> str:
+        """The whole run in a sentence."""
+        claims = [claim for note in self.notes for claim in note.claims]
+        counts = {word: sum(claim.verdict == word for claim in claims) for word in ("refuted", "unknown", "held")}
+        if not claims:
+            return "Nothing was claimed"
+        if counts["held"] == len(claims):
+            return f"All {len(claims)} claims held" if len(claims) > 1 else "The claim held"
+        parts = [f"{count} {word}" for word, count in counts.items() if count]
+        return (
+            f"Of {len(claims)} claims: {', '.join(parts)}" if len(claims) > 1 else f"The claim is {claims[0].verdict}"
+        )
+
+
+def read_run(folder: Path) -> Run:
+    """Everything the pages of a run show: from ``results.json``, or from its folders if the runner was killed."""
+    results = read_json(folder / "results.json")
+    entries = {entry["folder"]: entry for entry in results.get("notebooks", ()) if isinstance(entry, dict)}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if (
+            path.is_dir()
+            and path.name not in entries
+            and ((path / "notebook.ipynb").exists() or (path / "verdict.json").exists())
+        ):
+            entries[path.name] = {"folder": path.name, "reason": "The run ended before this notebook did."}
+    return Run(
+        folder=folder,
+        notes=tuple(_note(folder / name, entry, when=when(folder.name)) for name, entry in entries.items()),
+        command=str(results.get("command", "")),
+        when=when(folder.name),
+        seconds=float(results.get("seconds", 0.0)),
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty if there is none or it cannot be read."""
+    value = _read(path)
+    return value if isinstance(value, dict) else {}
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def when(name: str) -> str:
+    """``2026-01-02 03:04 UTC`` out of a run folder's name."""
+    try:
+        return f"{datetime.strptime(name.split('-')[0], '%Y%m%dT%H%M%SZ'):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return ""
+
+
+def _note(folder: Path, entry: Mapping[str, Any], *, when: str) -> Note:
+    verdicts = read_json(folder / "verdict.json")
+    environment = read_json(folder / "environment.json")
+    environment["services"] = _read(folder / "services.json") or environment.get("services")
+    claims = [claim for claim in verdicts.get("claims", ()) if isinstance(claim, dict)]
+    return Note(
+        name=str(entry.get("name") or folder.name),
+        title=str(entry.get("title") or _title(folder / "notebook.ipynb") or folder.name),
+        folder=folder,
+        verdict=str(verdicts.get("verdict") or entry.get("verdict") or "unknown"),
+        reason=str(entry.get("reason") or ""),
+        claims=tuple(map(_claim, claims)),
+        parameters=environment.get("parameters") or entry.get("parameters") or {},
+        facts=tuple(_facts(environment)),
+        when=when,
+    )
+
+
+def _claim(claim: Mapping[str, Any]) -> Claim:
+    verdict = str(claim.get("verdict", "unknown"))
+    return Claim(
+        verdict=verdict,
+        sentence=str(claim.get("sentence") or claim.get("name") or ""),
+        scenarios=tuple(map(str, claim.get("scenarios") or ())),
+        measured=str(claim.get("text") or "").removeprefix(f"{verdict}: "),
+    )
+
+
+def _title(notebook: Path) -> str:
+    for cell in read_json(notebook).get("cells", ()):
+        for line in "".join(cell.get("source", "")).splitlines():
+            if line.startswith("# ") and cell.get("cell_type") == "markdown":
+                return line[2:].strip()
+    return ""
+
+
+def _facts(environment: Mapping[str, Any]) -> list[str]:
+    """What the numbers were made with: programs and versions first, then the machine, the code, the seed."""
+    facts = list(dict.fromkeys(_programs(environment.get("services"))))
+    machine, git = environment.get("machine") or {}, environment.get("git") or {}
+    if python := environment.get("python"):
+        facts.append(f"Python {python}")
+    if system := machine.get("system"):
+        facts.append(f"{system} {machine.get('kernel', '')}".strip())
+    if processors := machine.get("processors_usable"):
+        facts.append(f"{processors} processor{'s' * (processors != 1)}")
+    if memory := machine.get("memory_bytes"):
+        facts.append(f"{memory / 2**30:.0f} GiB")
+    if environment.get("seed") is not None:
+        facts.append(f"seed {environment['seed']}")
+    if commit := git.get("commit"):
+        facts.append(f"commit {commit[:8]}{' and changes' if git.get('changed') else ''}")
+    return facts
+
+
+def _programs(services: Any) -> Iterator[str]:
+    """``redis 7.0.15 (embedded)`` of every service of every stack, however they are nested."""
+    if isinstance(services, dict):
+        if isinstance(program := services.get("program"), str):
+            yield f"{program} ({services['runtime']})" if isinstance(services.get("runtime"), str) else program
+        services = [*services.values()]
+    if isinstance(services, list):
+        for item in services:
+            yield from _programs(item)
