@@ -150,13 +150,13 @@ def read(path: Any) -> History:
 def _finished(folder: Path, record: dict[str, Any]) -> History:
     sums = record["file"]
     file = folder / PARQUET
-    columns, lost = parquet.unpack(file.read_bytes() if file.exists() else b"", sums=sums)
+    columns, lost, damaged = parquet.unpack(file.read_bytes() if file.exists() else b"", sums=sums)
     windows = tuple(Window(**window) for window in record["windows"])
     doubts = tuple(Doubt(**doubt) for doubt in record["doubts"])
     facts = {**record["facts"], "path": str(folder)}
-    if lost:
+    if damaged:
         facts["lost_rows"] = facts.get("lost_rows", 0) + lost
-        doubts += (Doubt("damaged", f"{lost:,} operations in {file} cannot be read: the file was damaged."),)
+        doubts += (Doubt("damaged", f"The file {file} was damaged: {lost:,} operations in it cannot be read."),)
     return History(columns, windows, doubts, facts)
 
 
@@ -168,7 +168,7 @@ def _unfinished(folder: Path, record: dict[str, Any] | None) -> History:
     if rows or not (folder / PARQUET).exists():
         columns = columns_of(rows)
     else:
-        columns, lost = parquet.unpack((folder / PARQUET).read_bytes(), sums=None)
+        columns, lost, damaged = parquet.unpack((folder / PARQUET).read_bytes(), sums=None)
     windows, torn = _windows(folder)
     if record is None:
         doubts.append(Doubt("damaged", f"{folder / RUN} is missing or damaged: the faults of this run are not known."))

@@ -79,29 +79,30 @@ def pack(columns: Columns) -> tuple[bytes, Sums]:
     return whole, {"file": zlib.crc32(whole), "footer": zlib.crc32(whole[end:]), "footer_at": end, "groups": groups}
 
 
-def unpack(data: bytes, *, sums: Sums | None) -> tuple[Columns, int]:
-    """Columns, and how many rows could not be read. A damaged row group is left out as a whole.
+def unpack(data: bytes, *, sums: Sums | None) -> tuple[Columns, int, bool]:
+    """Columns, how many rows could not be read, and whether anything is damaged. A damaged row group is left out.
 
     Without ``sums`` only the page checksums guard the data.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    lost = 0
+    total = 0 if sums is None else sum(group[2] for group in sums["groups"])
+    lost, damaged = 0, False
     whole: list[int] | None = None  # row groups to read; None: all
     if sums is not None and zlib.crc32(data) != sums["file"]:
-        total = sum(group[2] for group in sums["groups"])
+        damaged = True
         if zlib.crc32(data[sums["footer_at"] :]) != sums["footer"]:
-            return Columns.of([]), total
+            return Columns.of([]), total, True
         groups = enumerate(sums["groups"])
         whole = [i for i, (at, size, _, checksum) in groups if zlib.crc32(data[at : at + size]) == checksum]
         lost = total - sum(sums["groups"][i][2] for i in whole)
     try:
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=_TEXTS, page_checksum_verification=True)
         table = file.read() if whole is None else file.read_row_groups(whole)
-        return _columns(table.unify_dictionaries()), lost
+        return _columns(table.unify_dictionaries()), lost, damaged
     except (pa.ArrowException, OSError, KeyError):
-        return Columns.of([]), lost if sums is None else sum(group[2] for group in sums["groups"])
+        return Columns.of([]), total, True
 
 
 def _columns(table: Any) -> Columns:
