@@ -12,7 +12,7 @@ MACHINE_ROOM = [
     *WAIST, "services", "links", "runtimes", "stack", "faults", "workloads", "driver", "run",
 ]  # fmt: skip
 READING_ROOM = [
-    *WAIST, "models", "checkers", "evidence", "plots", "redact", "parameters", "report", "execute", "cli", "__main__",
+    *WAIST, "redact", "models", "checkers", "evidence", "plots", "parameters", "report", "execute", "cli", "__main__",
 ]  # fmt: skip
 SIDE_BY_SIDE = [{"services", "links"}, {"faults", "workloads"}, {"evidence", "plots"}]
 """Rooms on the same floor of a wing: neither imports the other."""

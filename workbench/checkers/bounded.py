@@ -18,8 +18,9 @@ def bounded(history: History, *, within_s: float, during: During = "run", faults
     """Judge how long operations took from their call to their return; an error in time is an answer, too.
 
     Refuted when one took longer, or had not returned ``within_s`` seconds after its call when the record ends; the
-    counterexample is the slowest. An operation that the client itself gave up before the bound (``info``, and its error
-    is a time-out) or that was still open when the record ended says nothing about the bound: then unknown.
+    counterexample is the slowest. An operation that its client gave up before the bound (``info`` after the time-out of
+    the run; where that is not known, ``info`` with a time-out as its error) or that was still open when the record
+    ended says nothing about the bound: then unknown.
     Measured: ``operations``, ``slowest_s`` (``None`` if it never returned), ``over``, ``given_up``, ``unreturned``.
     Raises `UsageError` unless ``within_s`` is positive.
     """
@@ -31,8 +32,11 @@ def bounded(history: History, *, within_s: float, during: During = "run", faults
     never = np.isnan(c.returned[rows])
     took = np.where(never, history.duration_s, c.returned[rows]) - c.called[rows]  # at least so long, if never
     over = took > within_s
-    errors = [code for code, name in enumerate(c.error.names) if _TIME_OUT.search(name)]
-    given_up = ~over & ~never & (c.outcome[rows] == INFO) & np.isin(c.error.codes[rows], errors)
+    if patience_s := history.facts.get("timeout_s"):
+        timed_out = took >= patience_s
+    else:
+        timed_out = np.isin(c.error.codes[rows], [i for i, name in enumerate(c.error.names) if _TIME_OUT.search(name)])
+    given_up = ~over & ~never & (c.outcome[rows] == INFO) & timed_out
     slowest = int(np.argmax(np.where(never & over, np.inf, took)))
     measured = {
         "operations": len(rows),

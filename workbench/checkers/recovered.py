@@ -54,7 +54,7 @@ def recovered(
     history: History,
     *,
     within_s: float = 1.0,
-    steady: float = 0.99,
+    steady: float | None = None,
     rate: float = 0.5,
 ) -> Finding:
     """Judge the recovery time of every window: from its heal until the steady state is met again and stays.
@@ -71,11 +71,13 @@ def recovered(
     Refuted when a recovery takes longer than ``within_s`` seconds or never comes; unknown when there is no window,
     when the steady state was not met or measured before the first fault (20 operations), when fewer than 20
     operations follow the heal or the recovery, or when ``within_s`` had not passed yet at the end. The counterexample
-    is the last operation that failed and the first ok one after it.
+    is the last operation that failed and the first ok one after it. ``steady`` is the share that the run was given,
+    or 99 %.
     Measured: ``windows``, ``recovery_s`` (a list, ``None`` where it was not seen), ``recovery_max_s``,
     ``recovery_median_s``, ``steady_share``, ``steady_rate_hz``.
     Raises `UsageError` for a time or share out of range.
     """
+    steady = float(history.facts.get("steady", 0.99)) if steady is None else steady
     if not within_s > 0 or not 0 < steady <= 1 or not 0 < rate <= 1:
         raise UsageError(f"within_s is positive, steady and rate are shares: not {within_s}, {steady}, {rate}.")
     if not history.windows:

@@ -75,7 +75,7 @@ class Picture(Figure):
         """The picture as PNG, 1440 × 461 pixels; its alternative text is in the file's metadata."""
         held = io.BytesIO()
         with matplotlib.rc_context(_RC):
-            self.savefig(held, format="png", dpi=DPI, metadata={"Description": self.alt, "Software": "workbench"})
+            self.savefig(held, format="png", metadata={"Description": self.alt, "Software": "workbench"})
         return held.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -94,7 +94,7 @@ def picture(history: History, *, title: str, y: str, until: float) -> tuple[Pict
     ``until`` is the last time to show, seconds. ``title`` is one computed sentence; doubts are added to it.
     """
     with matplotlib.rc_context(_RC):
-        figure = Picture(figsize=(WIDTH, HEIGHT), facecolor="white")
+        figure = Picture(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
         axes = figure.add_axes((LEFT, 0.15, ACROSS, 0.675))
     if history.doubts:
         title = f"In doubt ({', '.join(sorted({doubt.kind for doubt in history.doubts}))}): {title}"
