@@ -1,0 +1,43 @@
+"""The deliberate bugs of the reference system, each one that somebody has shipped before.
+
+``DEFECT=ack_before_write,slow_echo`` switches them on. This table is the one place that names them; what they do
+is written in ``defective.py``, or, where it is a line or two, beside the right code.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+DEFECTS = {
+    # lists
+    "ack_before_write": "Appends are answered 201 at once and written in the background; failures are swallowed.",
+    "duplicate_append": "An append that has no answer after a quarter of the deadline is simply sent again.",
+    "lost_update": "An append reads the list, adds the value and writes the whole list back.",
+    "forgets_on_restart": "Appends are kept in the memory of the process and written seconds later.",
+    "hide_outage": "While a store is down, appends and reads are answered as if all was well, with made-up data.",
+    # waiting
+    "unbounded_wait": "Nothing bounds the time a dependency may take: a paused one hangs every request on it.",
+    "one_lock": "All dependencies are used under one lock, so that a dead one holds up the others.",
+    "slow_echo": "Every echo, over HTTP and over sockets, comes 50 ms late.",
+    # connections
+    "no_reconnect": "Connections to dependencies are kept for ever, also when they are broken.",
+    "count_not_decremented": "A closed socket stays in the registry of connections.",
+    "new_connections_refused": "After the first failure of Redis no new socket is accepted any more.",
+    "sockets_need_redis": "Every frame of a socket asks Redis first, and the socket is closed when Redis is down.",
+    # telling
+    "not_ready_lies": "/ready says that everything is fine, whatever is.",
+}
+
+
+class UnknownDefect(ValueError):
+    """A name that is not in the table; the message names the nearest."""
+
+
+def parse(text: str) -> frozenset[str]:
+    """The defects that a comma separated list names. Raises `UnknownDefect`."""
+    names = frozenset(name.strip() for name in text.split(",") if name.strip())
+    for name in sorted(names - DEFECTS.keys()):
+        near = get_close_matches(name, DEFECTS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(DEFECTS)}."
+        raise UnknownDefect(f"DEFECT names {name!r}, which is no defect of the reference system; {hint}")
+    return names

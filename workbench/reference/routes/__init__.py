@@ -1,0 +1,1 @@
+"""The interface: one small router per file; ``app.py`` lists them."""

@@ -1,0 +1,85 @@
+"""What the environment says, checked once at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+
+from workbench.reference import defects
+
+LEVELS = ("debug", "info", "warning", "error")
+SCHEMES = {
+    "REDIS_URL": ("redis://", "rediss://"),
+    "MONGO_URL": ("mongodb://",),
+    "POSTGRES_URL": ("postgresql://", "postgres://"),
+}
+
+
+class BadSetting(ValueError):
+    """A variable of the environment makes no sense; the message is one line and never quotes a URL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Times in seconds. URLs carry passwords, so no repr shows them."""
+
+    redis_url: str | None = field(default=None, repr=False)
+    mongo_url: str | None = field(default=None, repr=False)
+    postgres_url: str | None = field(default=None, repr=False)
+    key_file: str | None = None
+    """Where the key that signs tokens is kept; None: a restart makes a new one, and old tokens are worth nothing."""
+    defects: frozenset[str] = frozenset()
+    allowed_origins: frozenset[str] = frozenset({"http://localhost"})
+    deadline_s: float = 1.0
+    """The longest that any request may take because of a dependency."""
+    heartbeat_s: float = 0.5
+    """How often the registry of connections is refreshed; an entry lives three of these."""
+    ping_s: float = 2.0
+    """How often a socket is pinged, and how long a pong may take before the socket is closed."""
+    log_level: str = "info"
+
+    def has(self, defect: str) -> bool:
+        """Whether this deliberate bug is switched on."""
+        return defect in self.defects
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Settings:
+        """Raises `BadSetting` for the first variable that makes no sense."""
+        try:
+            chosen = defects.parse(environment.get("DEFECT", ""))
+        except defects.UnknownDefect as error:
+            raise BadSetting(str(error)) from None
+        origins = environment.get("ALLOWED_ORIGINS", "http://localhost").split(",")
+        level = environment.get("LOG_LEVEL", "info").lower()
+        if level not in LEVELS:
+            raise BadSetting(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LEVELS)}.")
+        return cls(
+            redis_url=_url(environment, "REDIS_URL"),
+            mongo_url=_url(environment, "MONGO_URL"),
+            postgres_url=_url(environment, "POSTGRES_URL"),
+            key_file=environment.get("KEY_FILE") or None,
+            defects=chosen,
+            allowed_origins=frozenset(origin.strip() for origin in origins if origin.strip()),
+            deadline_s=_seconds(environment, "DEADLINE_S", 1.0),
+            heartbeat_s=_seconds(environment, "HEARTBEAT_S", 0.5),
+            ping_s=_seconds(environment, "PING_S", 2.0),
+            log_level=level,
+        )
+
+
+def _url(environment: Mapping[str, str], name: str) -> str | None:
+    value = environment.get(name, "").strip()
+    if value and not value.startswith(SCHEMES[name]):
+        raise BadSetting(f"{name} must begin with {' or '.join(SCHEMES[name])}.")
+    return value or None
+
+
+def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        value = float(environment.get(name) or default)
+    except ValueError:
+        raise BadSetting(f"{name} is {environment[name]!r}; it must be a number of seconds.") from None
+    if not isfinite(value) or value <= 0:
+        raise BadSetting(f"{name} is {environment[name]!r}; it must be more than 0 seconds.")
+    return value

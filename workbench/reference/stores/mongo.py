@@ -1,0 +1,115 @@
+"""The document database: accounts, and a document per list.
+
+A document per list is atomic and ordered by itself; the price is that an append costs as much as the list is long
+(about 3 µs per element) and that a list ends at 16 MB, some million elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pymongo import AsyncMongoClient, WriteConcern, monitoring
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError, WriteConcernError
+from pymongo.uri_parser import parse_uri
+
+from workbench.reference.deadline import Attempt, Deadline, current
+
+Document = dict[str, Any]
+
+WRITES = frozenset({"insert", "update", "delete", "createIndexes"})
+
+
+class _Sending(monitoring.CommandListener):
+    """Notes the moment in which a write leaves for the server: before it, a failure leaves nothing behind."""
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        attempt = current()
+        if attempt is not None and event.command_name in WRITES:
+            attempt.sent = True
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+def _refusal(error: Exception) -> str | None:
+    """The server answered that it did not do it. A failed write concern is no such answer: the write stands."""
+    refused = isinstance(error, OperationFailure) and not isinstance(error, WriteConcernError | ConnectionFailure)
+    return f"it refused the command ({error.code})" if refused and isinstance(error, OperationFailure) else None
+
+
+class MongoStore:
+    """Writes are acknowledged from the journal (``j``), unless the URL asks for less (``?journal=false``)."""
+
+    name = "mongo"
+
+    def __init__(self, url: str, *, deadline: Deadline, size: int = 8) -> None:
+        self._deadline = deadline
+        asked = {name.lower() for name in parse_uri(url, validate=False)["options"]}
+        options: Document = {
+            "retryWrites": False,
+            "retryReads": False,
+            "maxPoolSize": size,
+            "heartbeatFrequencyMS": 500,
+            "appname": "reference",
+        }
+        if "replicaset" not in asked:  # a single server, also if it calls itself by an address we were not given
+            options["directConnection"] = True
+        if deadline.seconds is not None:
+            # The deadline ends every wait of a request; these end what goes on behind it.
+            milliseconds = int(deadline.seconds * 1000)
+            options |= dict.fromkeys(
+                ["serverSelectionTimeoutMS", "connectTimeoutMS", "socketTimeoutMS", "waitQueueTimeoutMS"], milliseconds
+            )
+        self._client: AsyncMongoClient[Document] = AsyncMongoClient(url, event_listeners=[_Sending()], **options)
+        database: AsyncDatabase[Document] = self._client.get_default_database("reference")
+        concern = None if {"j", "journal", "w"} & asked else WriteConcern(j=True)
+        self._database = database.with_options(write_concern=concern)
+
+    @asynccontextmanager
+    async def attempt(self, *, changes: bool, within_s: float | None = None) -> AsyncIterator[Attempt]:
+        """Bound what is done inside with `collection`; raises `Unavailable` when the server does not do its part."""
+        async with self._deadline.attempt(
+            self.name, changes=changes, failures=PyMongoError, refusal=_refusal, within_s=within_s
+        ) as attempt:
+            yield attempt
+
+    def collection(self, name: str) -> AsyncCollection[Document]:
+        """A collection, to be used inside an `attempt` only."""
+        return self._database[name]
+
+    async def append(self, key: str, value: int) -> int:
+        lists = self.collection("lists")
+        push = {"$push": {"values": value}, "$inc": {"length": 1}}
+        async with self.attempt(changes=True) as attempt:
+            try:
+                await lists.update_one({"_id": key}, push, upsert=True)
+            except DuplicateKeyError:  # another request made the document in the same moment: ours changed nothing
+                attempt.sent = False
+                await lists.update_one({"_id": key}, push, upsert=True)
+            # Not find_one_and_update: the stand-in looks at every document of the collection for it.
+            document = await lists.find_one({"_id": key}, {"length": 1})
+            return int(document["length"]) if document else 1
+
+    async def read(self, key: str) -> list[int]:
+        async with self.attempt(changes=False):
+            document = await self.collection("lists").find_one({"_id": key}, {"values": 1})
+        return document["values"] if document else []
+
+    async def replace(self, key: str, values: list[int]) -> None:
+        new = {"values": values, "length": len(values)}
+        async with self.attempt(changes=True):
+            await self.collection("lists").replace_one({"_id": key}, new, upsert=True)
+
+    async def probe(self, *, within_s: float) -> None:
+        async with self.attempt(changes=False, within_s=within_s):
+            await self._client.admin.command("ping")
+
+    async def close(self) -> None:
+        await self._client.close()
