@@ -1,0 +1,280 @@
+"""The owner's side of the supervisor: start processes that cannot outlive this one.
+
+    child = keeper().spawn(["redis-server", "redis.conf"], log=path)
+    child.wait(1.0) → its return code, or None when it still runs
+
+There is one supervisor per Python process, started on first use (about 20 ms) and told to stop at the process's end.
+A fork of this process starts its own on first use and leaves its parent's alone.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import errno
+import itertools
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from workbench.errors import ServiceError
+from workbench.runtimes import supervisor
+
+PROGRAM = supervisor.__file__
+
+
+class Child:
+    """One process under the supervisor. ``stdin`` and ``stdout`` are line-buffered text when pipes were asked for."""
+
+    def __init__(self, keeper: Keeper, argv: Sequence[str], on_exit: Callable[[Child], None] | None) -> None:
+        self.argv = tuple(argv)
+        self.pid = 0
+        self.returncode: int | None = None
+        self.ended_ns: int | None = None
+        self.stdin: TextIO | None = None
+        self.stdout: TextIO | None = None
+        self._keeper = keeper
+        self._on_exit = on_exit
+        self._ended = threading.Event()
+
+    def __repr__(self) -> str:
+        state = "running" if self.alive else f"ended with {self.returncode}"
+        return f"process {self.pid} ({Path(self.argv[0]).name}), {state}"
+
+    @property
+    def alive(self) -> bool:
+        return self.returncode is None
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """The return code (negative: the signal that ended it), None if it still runs after ``timeout_s`` seconds."""
+        self._ended.wait(timeout_s)
+        return self.returncode
+
+    def signal(self, number: int) -> bool:
+        """Send a signal to this process alone; False when it has ended already."""
+        return self.alive and bool(self._keeper._ask("signal", pid=self.pid, signal=int(number))["sent"])
+
+    def signal_tree(self, number: int) -> int:
+        """Send a signal to this process and everything below it; how many there were."""
+        return self._keeper._ask("tree", pid=self.pid, signal=int(number))["sent"] if self.alive else 0
+
+    def kill(self, *, timeout_s: float = 5.0) -> None:
+        """SIGKILL it and everything below it, and wait until it is gone."""
+        self.signal_tree(signal.SIGKILL)
+        if self.wait(timeout_s) is None:
+            raise ServiceError(f"{self!r} did not end within {timeout_s:g} s of SIGKILL: the kernel holds it.")
+
+    def close(self) -> None:
+        """Close our ends of its pipes."""
+        for pipe in (self.stdin, self.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def _end(self, code: int, at_ns: int) -> None:
+        self.returncode, self.ended_ns = code, at_ns
+        self._ended.set()
+        if self._on_exit is not None:
+            self._on_exit(self)
+
+
+class _Answer:
+    def __init__(self, child: Child | None) -> None:
+        self.child = child
+        self.message: dict[str, Any] = {}
+        self.descriptors: list[int] = []
+        self.arrived = threading.Event()
+
+
+class Keeper:
+    """This process's connection to its supervisor. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (self._channel, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, supervisor.LARGEST_MESSAGE)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", PROGRAM, str(theirs.fileno()), str(os.getpid())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                cwd="/",
+            )
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._waiting: dict[int, _Answer] = {}
+        self._children: dict[int, Child] = {}
+        self.ended = ""  # why, once the supervisor is gone
+        self._reader = threading.Thread(target=self._read, name="workbench-supervisor", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def spawn(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | str | None = None,
+        log: Path | str | None = None,
+        pipes: bool = False,
+        user: tuple[int, int] | None = None,
+        namespace: bool = False,
+        on_exit: Callable[[Child], None] | None = None,
+    ) -> Child:
+        """Start a program in a session of its own. It and all it starts end, at the latest, with this process.
+
+        ``env`` is the whole environment (None: this process's own). Standard error, and standard output unless
+        ``pipes``, are appended to ``log`` (None: thrown away). ``user`` (uid, gid) needs root; ``namespace`` runs it as
+        an ordinary user of its own user namespace. ``on_exit`` is called in the reader's thread: it must not block.
+        Raises `ServiceError` when the program cannot be started.
+        """
+        if isinstance(argv, str) or not argv:
+            raise TypeError(f"argv is a sequence of strings with the program first, not {argv!r}")
+        child = Child(self, argv, on_exit)
+        answer = self._request(
+            "spawn",
+            child,
+            argv=[os.fspath(part) for part in argv],
+            env=dict(os.environ if env is None else env),
+            cwd=None if cwd is None else os.fspath(cwd),
+            log=None if log is None else os.fspath(log),
+            pipes=pipes,
+            user=user,
+            namespace=namespace,
+        )
+        if pipes:
+            inward, outward = answer.descriptors
+            child.stdin = os.fdopen(inward, "w", buffering=1, encoding="utf-8")
+            child.stdout = os.fdopen(outward, "r", buffering=1, encoding="utf-8")
+        return child
+
+    def keep(self, folder: Path) -> None:
+        """Have this folder removed when this process ends, however it ends."""
+        self._ask("keep", folder=os.fspath(folder))
+
+    def forget(self, folder: Path) -> None:
+        """The folder is no longer the supervisor's to remove."""
+        self._ask("forget", folder=os.fspath(folder))
+
+    def stop(self, *, timeout_s: float = 10.0) -> None:
+        """End the supervisor, and with it every process and folder it keeps."""
+        for child in list(self._children.values()):
+            child._on_exit = None  # that they end now is no news
+        with contextlib.suppress(OSError):
+            self._channel.send(json.dumps({"do": "stop"}).encode())
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        if threading.current_thread() is not self._reader:
+            self._reader.join(1.0)
+        self._channel.close()
+
+    # --- requests and answers
+
+    def _ask(self, act: str, **fields: Any) -> dict[str, Any]:
+        return self._request(act, None, **fields).message
+
+    def _request(self, act: str, child: Child | None, **fields: Any) -> _Answer:
+        number, answer = next(self._numbers), _Answer(child)
+        message = json.dumps({"id": number, "do": act, **fields}).encode()
+        what = fields["argv"][0] if child is not None else act
+        self._waiting[number] = answer
+        try:
+            if self.ended:
+                raise OSError(self.ended)
+            self._channel.send(message)
+        except OSError as error:
+            del self._waiting[number]
+            if error.errno == errno.EMSGSIZE:
+                raise ServiceError(
+                    f"Cannot start {what}: arguments and environment take {len(message):,} bytes."
+                ) from None
+            raise ServiceError(
+                f"Cannot {act} {what}: the supervisor is gone ({error}). Start the stack again."
+            ) from error
+        answer.arrived.wait()
+        if "error" in answer.message:
+            where = answer.message.get("path") or what
+            raise ServiceError(f"Cannot {act} {what}: {answer.message['error']} ({where}).")
+        return answer
+
+    def _read(self) -> None:
+        try:
+            while True:
+                data, descriptors, _, _ = socket.recv_fds(
+                    self._channel, supervisor.LARGEST_MESSAGE, 2, socket.MSG_CMSG_CLOEXEC
+                )
+                if not data:
+                    break
+                self._take(json.loads(data), list(descriptors))
+        except OSError:
+            pass
+        self.ended = self.ended or "its process ended"
+        for answer in list(self._waiting.values()):
+            answer.message = {"error": f"the supervisor is gone: {self.ended}"}
+            answer.arrived.set()
+        while self._children:  # it took them along
+            self._children.popitem()[1]._end(-signal.SIGKILL, time.monotonic_ns())
+
+    def _take(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        if "exit" in message:
+            child = self._children.pop(message["exit"], None)
+            if child is not None:
+                child._end(message["code"], message["at"])
+        elif "broken" in message:
+            self.ended = message["broken"]
+        elif (answer := self._waiting.pop(message["id"], None)) is not None:
+            answer.message, answer.descriptors = message, descriptors
+            if answer.child is not None and "pid" in message:  # here, so that its exit finds it
+                answer.child.pid = message["pid"]
+                self._children[message["pid"]] = answer.child
+            answer.arrived.set()
+
+    def _leave_to_parent(self) -> None:
+        """In a fork: our copies of the parent's ends are closed, nothing else is touched."""
+        self._channel.close()
+        self._process.returncode = 0  # not ours to wait for
+        self.ended = "it belongs to the process this one was forked from"
+
+
+_current: Keeper | None = None
+_lock = threading.Lock()
+
+
+def keeper() -> Keeper:
+    """This process's supervisor, started on the first call, and again if it has ended since."""
+    global _current
+    with _lock:
+        if _current is None or _current.ended:
+            _current = Keeper()
+        return _current
+
+
+def _at_exit() -> None:
+    if _current is not None:
+        _current.stop()
+
+
+def _after_fork() -> None:
+    global _current, _lock
+    _lock = threading.Lock()
+    if _current is not None:
+        _current._leave_to_parent()
+        _current = None
+
+
+atexit.register(_at_exit)
+os.register_at_fork(after_in_child=_after_fork)

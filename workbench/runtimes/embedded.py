@@ -1,0 +1,266 @@
+"""The embedded runtime: services as local processes, on loopback, with data in a folder of their own.
+
+What is written here holds for any service: start, stop, kill, pause, resume and restart at the same address with the
+same data, its log, its resources. What differs between services is in their descriptions.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.errors import ServiceError, ServiceExited
+from workbench.progress import tell
+from workbench.runtimes import ports
+from workbench.runtimes.children import Child, keeper
+from workbench.runtimes.readiness import QUOTED_LINES, News, how_it_ended, wait_until_ready
+from workbench.runtimes.resources import Resources, measure
+from workbench.services import Command, Place, Service
+
+NAME = "embedded"
+HOST = "127.0.0.1"
+_ATTEMPTS_AT_A_PORT = 3
+
+
+@dataclass(frozen=True)
+class Death:
+    """A service that ended although nobody asked it to."""
+
+    service: str
+    at_ns: int  # CLOCK_MONOTONIC, nanoseconds
+    returncode: int  # negative: the signal that ended it
+    log: str  # its last lines
+
+    def __str__(self) -> str:
+        return f"{self.service} {how_it_ended(self.returncode)} unasked. Its last lines:\n{self.log}"
+
+
+class Running:
+    """One service of a stack: it stays the same object, address and data through every kill, stop and restart."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        name: str,
+        folder: Path,
+        log: Path,
+        port: int | None = None,
+        limit_s: float = 30.0,
+        on_death: Callable[[Death], None] | None = None,
+    ) -> None:
+        """Reserve an address and make the data folder; nothing is started yet.
+
+        ``limit_s`` is how long a start may take. Raises `ServiceError` when an asked ``port`` is taken.
+        """
+        self.name = name
+        self.service = service
+        self.runtime = NAME
+        self.program = ""
+        self.ready_ms: float | None = None
+        self.paused = False
+        self.limit_s = limit_s
+        self.log_path = log
+        self.find_path: Callable[[str], tuple[str, int]] | None = None  # set by the stack: through which link
+        self._on_death = on_death
+        self._port_is_asked = port is not None
+        self._port = ports.reserve(port, host=HOST)
+        self._child: Child | None = None
+        self._asked_to_end = False
+        self._abandoned = False
+        self._prepared = False
+        self._helpers: list[Child] = []
+        self._lock = threading.RLock()
+        data = folder / name
+        data.mkdir()
+        data.chmod(0o711)
+        password = secrets.token_urlsafe(24)
+        self.place = Place(name, HOST, self._port.number, data, log, secrets={"password": password}, spawn=self._helper)
+
+    def __repr__(self) -> str:
+        what = self.program or self.service.name
+        title = what if self.name == self.service.name else f"{self.name}: {what}"
+        ready = f", ready in {self.ready_ms:.0f} ms" if self.ready_ms is not None else ""
+        state = "" if self.alive and not self.paused else ", paused" if self.alive else ", not running"
+        return f"{title} ({self.runtime}) on {self.host}:{self.port}{ready}{state}"
+
+    @property
+    def host(self) -> str:
+        return self.place.host
+
+    @property
+    def port(self) -> int:
+        """Its own port, behind the links."""
+        return self.place.port
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None when it does not run."""
+        return self._child.pid if self._child is not None and self._child.alive else None
+
+    @property
+    def alive(self) -> bool:
+        return self._child is not None and self._child.alive
+
+    @property
+    def url(self) -> str:
+        """How clients reach it: through their link."""
+        host, port = self._path("client")
+        return self.service.url(self.place, host=host, port=port)
+
+    def start(self) -> Running:
+        """Start it and wait until its probe says it is ready. Does nothing when it runs already.
+
+        Raises `ServiceExited` or `NotReady`, which quote its log.
+        """
+        with self._lock:
+            attempts = _ATTEMPTS_AT_A_PORT
+            while not self.alive:
+                try:
+                    self._start()
+                except ServiceExited:
+                    attempts -= 1
+                    snatched = not ports.is_free(self.port, host=HOST)
+                    known = self._port_is_asked or self.ready_ms is not None  # then somebody relies on its address
+                    if not snatched or known or not attempts:
+                        raise
+                    self._port.release()
+                    self._port = ports.reserve(host=HOST)
+                    self.place.port = self._port.number
+        return self
+
+    def stop(self, *, grace_s: float = 5.0) -> None:
+        """Ask it to end (SIGTERM, or what the program takes for it) and wait; SIGKILL after ``grace_s`` seconds."""
+        with self._lock:
+            if not self.alive or self._child is None:
+                return
+            self._asked_to_end = True
+            if self.paused:
+                self.resume()
+            self._child.signal(self.service.command(self.place).stop_signal)
+            if self._child.wait(grace_s) is None:
+                self._child.kill()
+        tell("service", name=self.name, state="stopped", program=self.program)
+
+    def kill(self) -> None:
+        """SIGKILL it and everything below it, and wait until it is gone."""
+        with self._lock:
+            self._asked_to_end = True
+            self.paused = False
+            if self._child is not None:
+                self._child.kill()
+
+    def restart(self) -> Running:
+        """Stop and start: same address, same data."""
+        self.stop()
+        return self.start()
+
+    def pause(self) -> None:
+        """SIGSTOP it and everything below it: connections stay open, nothing answers."""
+        if not self.alive or self._child is None:
+            raise ServiceError(f"{self.name} cannot be paused: it is not running.")
+        self._child.signal_tree(signal.SIGSTOP)
+        self.paused = True
+
+    def resume(self) -> None:
+        """SIGCONT: it goes on as if nothing had happened. Does nothing when it is not paused."""
+        if self._child is not None and self.alive:
+            self._child.signal_tree(signal.SIGCONT)
+        self.paused = False
+
+    def logs(self, lines: int = 20) -> str:
+        """The last lines it wrote."""
+        try:
+            with self.log_path.open("rb") as file:
+                file.seek(max(0, self.log_path.stat().st_size - 400 * max(lines, 1)))
+                text = file.read().decode(errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def resources(self) -> Resources:
+        """CPU, memory and descriptors, of it and everything below it. Raises `ServiceError` when it does not run."""
+        if self.pid is None:
+            raise ServiceError(f"{self.name} uses nothing: it is not running.")
+        return measure(self.pid)
+
+    def ask(self, size: int = 0, timeout_s: float = 1.0, through: str | None = None) -> float:
+        """Seconds of one authenticated round trip carrying ``size`` bytes to it, over a new connection.
+
+        ``through`` is whose link to use ("client", "app"); None goes straight to its own port. Raises when it fails.
+        """
+        host, port = (self.host, self.port) if through is None else self._path(through)
+        return self.service.ask(self.place, host=host, port=port, size=size, timeout_s=timeout_s)
+
+    def abandon(self) -> None:
+        """Kill it, with any start that another thread waits for. It is not started again."""
+        self._abandoned = self._asked_to_end = True
+        for child in [*self._helpers, self._child]:
+            if child is not None:
+                child.kill()
+
+    def remove(self) -> None:
+        """Give back the port and remove the data, once it has ended."""
+        self._port.release()
+        shutil.rmtree(self.place.data, ignore_errors=True)
+
+    # --- inside
+
+    def _path(self, source: str) -> tuple[str, int]:
+        return self.find_path(source) if self.find_path is not None else (self.host, self.port)
+
+    def _start(self) -> None:
+        tell("service", name=self.name, state="starting")
+        if not self._prepared:
+            self.service.prepare(self.place)
+            self._prepared = True
+        self._asked_to_end = True  # until it is ready, its end is reported by raising
+        self.paused = False
+        began = time.monotonic()
+        news: News = queue.SimpleQueue()
+        self._child = child = self._launch(self.service.command(self.place), lambda ended: self._on_exit(ended, news))
+        try:
+            if self._abandoned:
+                raise ServiceExited(f"{self.name} is not started: its stack is being stopped.")
+            self.program = wait_until_ready(self, child, news, limit_s=self.limit_s)
+        except BaseException:
+            child.kill()
+            raise
+        self.ready_ms = (time.monotonic() - began) * 1000
+        self._asked_to_end = False
+        tell("service", name=self.name, state="ready", program=self.program, ready_ms=round(self.ready_ms, 1))
+
+    def _launch(self, command: Command, on_exit: Callable[[Child], None] | None = None) -> Child:
+        return keeper().spawn(
+            command.argv,
+            env={**os.environ, **command.env},
+            cwd=command.cwd or self.place.data,
+            log=self.place.log,
+            user=command.user,
+            namespace=command.namespace,
+            on_exit=on_exit,
+        )
+
+    def _helper(self, command: Command) -> Child:
+        child = self._launch(command)
+        self._helpers.append(child)
+        if self._abandoned:
+            child.kill()
+        return child
+
+    def _on_exit(self, child: Child, news: News) -> None:
+        news.put(child)
+        if self._asked_to_end or child.returncode is None:
+            return
+        death = Death(self.name, child.ended_ns or time.monotonic_ns(), child.returncode, self.logs(QUOTED_LINES))
+        tell("service", name=self.name, state="died", program=self.program)
+        if self._on_death is not None:
+            self._on_death(death)

@@ -1,0 +1,80 @@
+"""Waiting until a service is ready: whichever comes first of its probe's yes, its end, and the time limit."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.errors import NotReady, ServiceExited
+from workbench.runtimes.children import Child
+
+if TYPE_CHECKING:
+    from workbench.runtimes.embedded import Running
+
+News = queue.SimpleQueue[Child | str]
+"""The child, when it ends; the program's name and version, when it is ready."""
+
+QUOTED_LINES = 15
+_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.005
+_PROBE_TIMEOUT_S = 3.0
+
+
+def wait_until_ready(running: Running, child: Child, news: News, *, limit_s: float) -> str:
+    """The program and version that the running service states.
+
+    The probe is tried in a thread of its own, so that a probe that hangs does not hide the service's end.
+    Raises `ServiceExited` as soon as it has ended, and `NotReady` after ``limit_s`` seconds; both quote its log.
+    """
+    began = time.monotonic()
+    done = threading.Event()
+    errors: list[str] = ["it was not asked yet"]
+
+    def probe() -> None:
+        pause = _SHORTEST_PAUSE_S
+        while not done.is_set():
+            try:
+                news.put(running.service.probe(running.place, timeout_s=_PROBE_TIMEOUT_S))
+                return
+            except Exception as error:  # whatever it is, only the time limit makes it final
+                errors[0] = f"{type(error).__name__}: {error}"
+            done.wait(pause)
+            pause = min(pause * 1.1, _LONGEST_PAUSE_S)
+
+    threading.Thread(target=probe, name=f"probe-{running.name}", daemon=True).start()
+    try:
+        answer = news.get(timeout=limit_s)
+    except queue.Empty:
+        raise NotReady(
+            f"{running.name} ({Path(child.argv[0]).name}) did not become ready on port {running.port} within "
+            f"{limit_s:g} s. The last probe: {errors[0]}. {_quote(running)}"
+        ) from None
+    finally:
+        done.set()
+    if isinstance(answer, str) and child.alive:
+        return answer
+    child.wait(1.0)
+    raise ServiceExited(
+        f"{running.name} ({Path(child.argv[0]).name}) {how_it_ended(child.returncode)} before it was ready, "
+        f"{(time.monotonic() - began) * 1000:.0f} ms after its start on port {running.port}. {_quote(running)}"
+    )
+
+
+def how_it_ended(returncode: int | None) -> str:
+    """ "was killed by SIGKILL", "exited with code 1"."""
+    if returncode is None:
+        return "ended"
+    if returncode >= 0:
+        return f"exited with code {returncode}"
+    try:
+        return f"was killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"was killed by signal {-returncode}"
+
+
+def _quote(running: Running) -> str:
+    lines = running.logs(QUOTED_LINES)
+    return f"Its log, {running.log_path}, ends:\n{lines}" if lines else f"Its log, {running.log_path}, is empty."

@@ -1,0 +1,142 @@
+"""Services: one file per program, holding one class that says how to run it, when it is ready and how to ask it.
+
+A service is a frozen dataclass whose fields are its options. ``Stack("redis")`` finds the class in ``redis.py`` by
+that name; an object of a stranger's own class is handed over as ``Stack(queue=MyQueue())`` and checked by `check`.
+Files that begin with an underscore are parts that several services share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from workbench.errors import UnknownService, UsageError
+
+
+@dataclass(frozen=True)
+class Command:
+    """How to start a program."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)  # added to the workbench's own environment
+    cwd: Path | None = None  # None: the service's data folder
+    user: tuple[int, int] | None = None  # uid and gid to run as; needs root
+    namespace: bool = False  # run as an ordinary user of a user namespace of its own
+    stop_signal: int = signal.SIGTERM  # what asks it to end in order
+
+
+class Process(Protocol):
+    """What `Place.spawn` gives: a running program."""
+
+    @property
+    def alive(self) -> bool: ...
+    def wait(self, timeout_s: float | None = None) -> int | None: ...
+    def signal(self, number: int) -> bool: ...
+    def kill(self) -> None: ...
+
+
+def _no_spawn(command: Command) -> Process:
+    raise UsageError(f"This place cannot start {command.argv[0]}: it was made without a runtime.")
+
+
+@dataclass
+class Place:
+    """Where one service of one stack lives."""
+
+    name: str  # of the entry in the stack
+    host: str
+    port: int
+    data: Path  # its own folder, kept over restarts, removed with the stack
+    log: Path
+    urls: dict[str, str] = field(default_factory=dict)  # of the services it uses, through its links to them
+    secrets: dict[str, str] = field(default_factory=dict, repr=False)  # made for the run: "password"
+    spawn: Callable[[Command], Process] = field(default=_no_spawn, repr=False)  # a helper, logged to `log`
+
+
+class Service(Protocol):
+    """What a stack can start: ``name`` is short, ``uses`` are the stack's entries it is linked to, if there."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def uses(self) -> tuple[str, ...]: ...
+
+    def prepare(self, place: Place) -> None:
+        """Fill the empty data folder, once, before the first start."""
+
+    def command(self, place: Place) -> Command:
+        """What to start, at every start."""
+
+    def probe(self, place: Place, *, timeout_s: float) -> str:
+        """The program and version as the running server states them, "redis 7.0.15"; raises while it is not ready."""
+
+    def ask(self, place: Place, *, host: str, port: int, size: int = 0, timeout_s: float = 1.0) -> float:
+        """Seconds of one round trip that carries ``size`` bytes or more to the service, over a new connection.
+
+        Connecting and logging in are not counted, but ``timeout_s`` is for everything. Raises when it fails.
+        """
+
+    def url(self, place: Place, *, host: str, port: int) -> str:
+        """How a client reaches it, credentials included."""
+
+
+MEMBERS = ("name", "uses", "prepare", "command", "probe", "ask", "url")
+
+
+def names() -> list[str]:
+    """The services that have a file here."""
+    return sorted(file.stem for file in Path(__file__).parent.glob("*.py") if not file.stem.startswith("_"))
+
+
+def make(name: str, options: Mapping[str, Any] | None = None) -> Service:
+    """The service described in ``<name>.py`` with these options; an option that is None keeps its default.
+
+    Raises `UnknownService` for a name without a file and `UsageError` for an option it does not have.
+    """
+    if name not in names():
+        raise UnknownService(f"There is no service {name!r}{nearest(name, names())}. There are: {', '.join(names())}.")
+    module = importlib.import_module(f"{__name__}.{name}")
+    kind = next(
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and value.__module__ == module.__name__ and getattr(value, "name", None) == name
+    )
+    known = [option.name for option in dataclasses.fields(kind)]
+    given = {option: value for option, value in (options or {}).items() if value is not None}
+    for option in given:
+        if option not in known:
+            raise UsageError(
+                f"{name} has no option {option!r}{nearest(option, known)}. It has: {', '.join(known) or 'none'}."
+            )
+    return cast(Service, kind(**given))
+
+
+def check(service: object, *, entry: str) -> Service:
+    """The object itself if it can be a service; else `UsageError` names what it lacks."""
+    lacking = [member for member in MEMBERS if not hasattr(service, member)]
+    wrong = [member for member in MEMBERS[2:] if member not in lacking and not callable(getattr(service, member))]
+    if lacking or wrong:
+        what = [f"{member} is missing" for member in lacking] + [f"{member} is not a method" for member in wrong]
+        raise UsageError(
+            f"The stack's entry {entry!r} is a {type(service).__name__}, which cannot be a service: {', '.join(what)}. "
+            "See workbench.services.Service for what each must do."
+        )
+    return cast(Service, service)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """ " (did you mean 'redis'?)", or nothing when no known name is near."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def one_of(owner: str, option: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise `UsageError` unless an option has one of its values."""
+    if value not in allowed:
+        raise UsageError(f"{owner}: {option} is one of {', '.join(map(repr, allowed))}, not {value!r}.")

@@ -1,0 +1,68 @@
+"""The reference system: the application under test, which uses whatever other services the stack has."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+from workbench.errors import UsageError
+from workbench.services import Command, Place
+from workbench.services._wire import Wire
+
+
+@dataclass(frozen=True)
+class App:
+    """The reference system, ready when every service it is given is."""
+
+    name: ClassVar[str] = "app"
+    uses: ClassVar[tuple[str, ...]] = ("redis", "mongo", "postgres")
+
+    defect: str = ""  # deliberate bugs to switch on, separated by commas
+    deadline_s: float = 1.0  # a request is answered within this time, whatever its dependencies do
+    log_level: str = "INFO"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.deadline_s, bool) or not isinstance(self.deadline_s, int | float) or self.deadline_s <= 0:
+            raise UsageError(f"app: deadline_s is a number of seconds above 0, not {self.deadline_s!r}.")
+
+    def prepare(self, place: Place) -> None:
+        """It keeps nothing of its own."""
+
+    def command(self, place: Place) -> Command:
+        env = {f"{name.upper()}_URL": place.urls.get(name, "") for name in self.uses}  # not one that happens to be set
+        env |= {"DEFECT": self.defect, "DEADLINE_S": str(self.deadline_s), "LOG_LEVEL": self.log_level}
+        argv = (sys.executable, "-m", "workbench.reference", "--host", place.host, "--port", str(place.port))
+        return Command(argv, env=env)
+
+    def probe(self, place: Place, *, timeout_s: float) -> str:
+        deadline = time.monotonic() + timeout_s
+        with Wire(place.host, place.port, timeout_s=timeout_s) as wire:
+            _request(wire, "GET /ready")
+        with Wire(place.host, place.port, timeout_s=deadline - time.monotonic()) as wire:
+            version = json.loads(_request(wire, "GET /version"))
+        return f"{version['name']} {version['version']}"
+
+    def ask(self, place: Place, *, host: str, port: int, size: int = 0, timeout_s: float = 1.0) -> float:
+        with Wire(host, port, timeout_s=timeout_s) as wire:
+            began = time.monotonic()
+            _request(wire, "POST /echo", bytes(size))
+            return time.monotonic() - began
+
+    def url(self, place: Place, *, host: str, port: int) -> str:
+        return f"http://{host}:{port}"
+
+
+def _request(wire: Wire, what: str, body: bytes = b"") -> bytes:
+    """The body of a 200. Raises `ConnectionError` for any other status, with what was answered."""
+    head = f"{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    wire.send(head.encode() + body)
+    status = wire.line()
+    while wire.line():
+        pass
+    answer = wire.rest()
+    if status.split()[1] != b"200":
+        raise ConnectionError(f"{what} was answered {status.decode()}: {answer[:500].decode(errors='replace')}")
+    return answer

@@ -1,0 +1,13 @@
+"""The stack: the services of one experiment, started in dependency order, stopped always, reached through links.
+
+stack = Stack("redis", app={"deadline_s": 0.5}).start()
+stack["redis"].pause()
+with stack.under(Partition("app", "redis")): ...
+stack.stop()
+"""
+
+from workbench.runtimes.embedded import Death, Running
+from workbench.stack.inflicted import Fault, Inflicted
+from workbench.stack.stack import Stack
+
+__all__ = ["Death", "Fault", "Inflicted", "Running", "Stack"]

@@ -1,0 +1,43 @@
+"""What a stack leaves in the folder of its run: a log per service, and who they were in ``services.json``."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+
+def options_of(service: object) -> dict[str, Any]:
+    """The fields of a service that is a dataclass; nothing is known of another kind's."""
+    if not dataclasses.is_dataclass(service) or isinstance(service, type):
+        return {}
+    return {option.name: getattr(service, option.name) for option in dataclasses.fields(service)}
+
+
+def claim_log(folder: Path, name: str) -> Path:
+    """``redis.log``, or ``redis-2.log`` for the second stack of a notebook: made, empty and readable by us alone."""
+    for number in itertools.count(1):
+        path = folder / (f"{name}.log" if number == 1 else f"{name}-{number}.log")
+        with contextlib.suppress(FileExistsError):
+            path.touch(mode=0o600, exist_ok=False)
+            return path
+    raise AssertionError("unreachable")
+
+
+_recording = threading.Lock()
+
+
+def record(path: Path, described: dict[str, Any]) -> None:
+    """Append a stack's description to the list in ``services.json``."""
+    with _recording:
+        try:
+            known = json.loads(path.read_text())
+        except (OSError, ValueError):
+            known = []
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps([*known, described], indent=1, default=repr) + "\n")
+        fresh.replace(path)

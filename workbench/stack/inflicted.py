@@ -1,0 +1,68 @@
+"""A fault in force, and what it takes to be one."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from workbench.errors import NotProven, UsageError
+
+if TYPE_CHECKING:
+    from workbench.stack import Stack
+
+
+class Fault(Protocol):
+    """What `Stack.inflict` takes; ``str(fault)`` names it, "kill redis"."""
+
+    def begin(self, stack: Stack) -> None: ...
+    def prove(self, stack: Stack) -> str: ...
+    def heal(self, stack: Stack) -> None: ...
+
+
+@dataclass
+class Inflicted:
+    """A fault in force, or one that was. Times are CLOCK_MONOTONIC in nanoseconds."""
+
+    fault: Fault
+    began_ns: int
+    proof: str = ""  # the probe's sentence, empty when it saw no effect
+    doubt: str | None = None  # then why it may have had none
+    healed_ns: int | None = None
+    _stack: Stack | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        state = "in force" if self.healed_ns is None else f"for {(self.healed_ns - self.began_ns) / 1e9:.2f} s, healed"
+        return f"{self.fault}, {state}: {self.proof or f'not proven, {self.doubt}'}"
+
+    def heal(self) -> None:
+        """Undo it; a second time does nothing."""
+        if self.healed_ns is None and self._stack is not None:
+            self.fault.heal(self._stack)
+            self.healed_ns = time.monotonic_ns()
+
+
+def inflict(stack: Stack, fault: Fault, known: list[Inflicted]) -> Inflicted:
+    """Begin a fault, add it to those ``known``, and ask for its proof; see `Stack.inflict`."""
+    lacking = [member for member in ("begin", "prove", "heal") if not callable(getattr(fault, member, None))]
+    if lacking:
+        raise UsageError(f"{fault!r} cannot be a fault: it has no method {', '.join(lacking)}(stack).")
+    inflicted = Inflicted(fault, time.monotonic_ns(), _stack=stack)
+    known.append(inflicted)
+    try:
+        fault.begin(stack)
+    except BaseException:
+        with contextlib.suppress(Exception):  # the error that matters is the one of `begin`
+            inflicted.heal()
+        raise
+    try:
+        inflicted.proof = fault.prove(stack)
+    except NotProven as error:
+        inflicted.doubt = str(error)
+    except Exception as error:  # a probe that broke has proven nothing either
+        inflicted.doubt = f"The probe of {fault} broke: {error!r}"
+    except BaseException:  # Ctrl-C: nobody will hold this object and heal it
+        inflicted.heal()
+        raise
+    return inflicted
