@@ -79,6 +79,7 @@ class Driver:
         self._cpu_s = time.process_time()
         ticking = [asyncio.create_task(self._flush()), asyncio.create_task(self._tell())]
         await asyncio.gather(*(client.play() for client in self._clients))
+        await self._stage.until(t0_ns + round(self._spec.duration_s * 1e9))
         self._stage.recorder.flush()
         tell({"done": self._counted()})
         order = await self._orders.get()

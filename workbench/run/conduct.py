@@ -156,7 +156,7 @@ class _Run:
         if drivers is not None:
             rows += drivers.rows
             counts = drivers.counts
-            if (doubt := saturated(self._plan, counts)) and not doubts:
+            if doubt := saturated(self._plan, counts):
                 doubts.append(doubt)
             doubts += [Doubt("damaged", f"{failure} It is whole in memory only.") for failure in drivers.failures]
         lost = sum(part.lost for part in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 
 class HttpError(Exception):
-    """An answer of 400 or more. ``problem`` is its RFC 9457 document, empty if it was none."""
+    """An answer of 400 or more: "503 redis unavailable". ``problem`` is its RFC 9457 document, empty if it was none."""
 
-    def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        self.status, self.problem = status, problem
-        super().__init__(f"{status} {problem.get('title') or problem.get('detail') or ''}".strip())
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status, self.problem = status, _problem(body)
+        kind = re.split(r"[:/]", str(self.problem.get("type", "")))[-1] or self.problem.get("title", "")
+        super().__init__(" ".join(filter(None, [str(status), self.problem.get("dependency"), kind])))
 
     @property
     def nothing_done(self) -> bool:
@@ -55,7 +57,7 @@ class Http(Wire):
         self._begin()
         status, answer = await self.ask(f"{head}\r\n".encode() + data)
         if status >= 400:
-            raise HttpError(status, _problem(answer))
+            raise HttpError(status, answer)
         return json.loads(answer) if answer else None
 
     def _begin(self) -> None:

@@ -47,17 +47,22 @@ class Resp(Wire):
         return await self.ask(b"".join(data))
 
     def feed(self, data: bytes) -> None:
-        self._buffer = data = self._buffer + data if self._buffer else data
+        self._buffer += data
         try:
-            reply, end = _parse(data, 0)
-        except IndexError:  # not all here yet
-            return
-        self._buffer = data[end:]
-        self.answer(reply)
+            while self._buffer:
+                reply, end = _parse(self._buffer, 0)
+                self._buffer = self._buffer[end:]
+                self.answer(reply)
+        except IndexError:
+            pass  # not all here yet
+        except ValueError:
+            self.answer(ConnectionError(f"not a Redis reply: {self._buffer[:20]!r}"))
+            self.close()
 
 
 def _parse(data: bytes, at: int) -> tuple[Any, int]:
-    """The reply that begins at ``at`` and where it ends. Raises `IndexError` if it is not complete."""
+    """The reply that begins at ``at`` and where it ends. Raises `IndexError` if it is not complete, `ValueError` if it
+    is none."""
     stop = data.find(b"\r\n", at)
     if stop < 0:
         raise IndexError
@@ -77,7 +82,7 @@ def _parse(data: bytes, at: int) -> tuple[Any, int]:
             raise IndexError
         return data[end : end + size], end + size + 2
     if mark != b"*":
-        raise ConnectionError(f"not a Redis reply: {data[at : at + 20]!r}")
+        raise ValueError
     items = []
     for _ in range(size):
         item, end = _parse(data, end)

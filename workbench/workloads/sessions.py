@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,7 @@ class Sessions:
         return "connect"
 
     async def prepare(self, urls: Mapping[str, str], run: str) -> Any:
+        importlib.import_module("websockets.asyncio.client")  # now, not while the first connection is timed
         return _Shared(urls["app"], await log_in(urls["app"]))
 
     async def connect(self, shared: _Shared, client: int) -> _Session:
@@ -87,7 +89,7 @@ class Sessions:
         from websockets.exceptions import InvalidStatus
 
         if isinstance(error, InvalidStatus):
-            return "fail", f"{error.response.status_code} {error.response.reason_phrase}"
+            return "fail", str(HttpError(error.response.status_code, error.response.body or b""))
         if isinstance(error, HttpError):
             return "fail", str(error)  # of a count, which changes nothing
         return ("fail" if was_refused(error) else "info"), in_short(error)

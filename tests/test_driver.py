@@ -1,0 +1,258 @@
+"""A driver: when its clients are due, that they are on time, and that it ends as it should."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.driver import Counts, Share, Spec
+from workbench.driver.spec import asking, due_times
+from workbench.history.disk import columns_of, rows_of
+from workbench.workloads import Appends, Ask
+
+
+def spec(folder, workload=None, **fields):
+    workload = workload or Recite()
+    clients = fields.pop("clients", 2)
+    share = Share(
+        workload=Share.dump(workload), urls={}, run="a1b2c30", clients=list(range(clients)),
+        ranks=list(range(clients)), of=clients,
+    )  # fmt: skip
+    given = {"seed": 7, "rate_hz": 100.0, "duration_s": 0.5, "timeout_s": 0.2, "steady_s": 0.25, **fields}
+    return Spec(part=str(Path(folder) / "part-0.bin"), path=sys.path, clients=clients, shares=[share], **given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recite:
+    """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may."""
+
+    broken: int = 0
+    slow: int = 0
+    deaf: bool = False
+    name = "recitals"
+    services = ()
+    connect_kind = None
+
+    async def prepare(self, urls, run):
+        if self.deaf:
+            raise OSError("nobody listens")
+        return run
+
+    async def connect(self, shared, client):
+        return shared
+
+    def next(self, rng, client, n):
+        return Ask("say", f"k{rng.randrange(4)}", n)
+
+    async def do(self, connection, ask):
+        if ask.kind != "say":
+            return connection
+        if self.broken and ask.value % self.broken == 1:
+            raise ValueError("broken")
+        if self.slow and ask.value % self.slow == 1:
+            await asyncio.sleep(10)
+        return None
+
+    def classify(self, error):
+        return ("fail", "broken") if isinstance(error, ValueError) else ("info", type(error).__name__)
+
+    async def close(self, connection):
+        pass
+
+    def steady(self, rank, of):
+        return [Ask("look")] if rank == 0 else []
+
+    def final(self, rank, of, turns):
+        return [Ask("look", str(turns))]
+
+
+# --- the schedule
+
+
+@given(
+    st.integers(0, 99), st.integers(1, 20), st.floats(0.5, 500), st.floats(0.1, 20), st.integers()
+)  # fmt: skip
+def test_due_times_come_from_the_seed_alone(client, clients, rate_hz, duration_s, seed):
+    asked = spec("/", clients=clients, rate_hz=rate_hz, duration_s=duration_s, seed=seed)
+    due = list(due_times(asked, client))
+    assert due == list(due_times(asked, client))
+    assert due == sorted(due)
+    assert all(0 <= at < duration_s for at in due)
+    period = clients / rate_hz
+    assert abs(len(due) - duration_s / period) < 1
+    assert all(n * period <= at <= (n + 1) * period for n, at in enumerate(due))
+
+
+def test_a_run_asks_what_its_rate_says_whatever_the_seed():
+    for seed in range(20):
+        asked = spec("/", clients=8, rate_hz=400.0, duration_s=8.0, seed=seed)
+        assert sum(len(list(due_times(asked, client))) for client in range(8)) == 3200
+
+
+def test_clients_and_seeds_differ():
+    one, other = spec("/", seed=1), spec("/", seed=2)
+    assert list(due_times(one, 0)) != list(due_times(one, 1))
+    assert list(due_times(one, 0)) != list(due_times(other, 0))
+    assert asking(1, 0).random() != asking(1, 1).random() != asking(2, 0).random()
+
+
+def test_a_workload_is_handed_over_as_it_is():
+    workload = Appends(keys=3, store="mongo", via="app")
+    share = Share(workload=Share.dump(workload), urls={}, run="", clients=[], ranks=[], of=0)
+    assert msgspec.json.decode(msgspec.json.encode(share), type=Share).load() == workload
+
+
+def test_counts_add_up():
+    both = Counts(ok=1, late=2, worst_late_s=0.1, turns=5, cpu_s=1) + Counts(ok=2, fail=1, worst_late_s=0.3, turns=4)
+    assert both == Counts(ok=3, fail=1, late=2, worst_late_s=0.3, turns=5, cpu_s=1)
+    assert both.returned == 4
+
+
+# --- the process
+
+
+class Process:
+    """A driver, spoken to as its owner does."""
+
+    def __init__(self, given):
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", "workbench.driver"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        )  # fmt: skip
+        self.told = []
+        self.say(msgspec.to_builtins(given))
+
+    def say(self, order):
+        self.child.stdin.write(json.dumps(order) + "\n")
+
+    def until(self, name):
+        for line in self.child.stdout:
+            self.told.append(json.loads(line))
+            if name in self.told[-1]:
+                return self.told[-1][name]
+        raise AssertionError(f"it ended without {name}: {self.told}")
+
+    def go(self):
+        self.until("ready")
+        self.say({"go": time.monotonic_ns() + 10_000_000})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.kill()
+        self.child.wait()
+        self.child.stdin.close()
+        self.child.stdout.close()
+
+
+def record(folder):
+    rows, parts = rows_of(folder)
+    assert not any(part.damaged for part in parts)
+    return columns_of(rows), parts[0]
+
+
+def played(folder, given):
+    with Process(given) as driver:
+        driver.go()
+        done = driver.until("done")
+        driver.say({"final": done["turns"], "within_s": 1})
+        driver.until("end")
+        assert driver.child.wait(5) == 0
+    return record(folder)
+
+
+def test_a_driver_asks_everything_on_time_and_ends(tmp_path):
+    columns, part = played(tmp_path, spec(tmp_path))
+    assert part.ended
+    said = columns.kind.codes == columns.kind.code("say")
+    assert said.sum() == 50
+    due = sorted(at for client in range(2) for at in due_times(spec("/"), client))
+    assert sorted(columns.intended[said]) == pytest.approx(due, abs=1e-6)
+    assert (columns.called >= columns.intended).all()
+    looks = columns.called[columns.kind.codes == columns.kind.code("look")]
+    assert 0.25 <= looks[0] < 0.5 <= looks[1] <= looks[2]
+    assert "25" in columns.key.names  # what the final ask was told of the turns
+
+
+def test_the_same_seed_asks_the_same(tmp_path):
+    asked = []
+    for n in range(2):
+        (tmp_path / str(n)).mkdir()
+        columns, _ = played(tmp_path / str(n), spec(tmp_path / str(n)))
+        asked.append(
+            sorted(zip(columns.intended, columns.client, columns.key.texts(), columns.value, strict=True))[:40]
+        )
+    assert [row[1:] for row in asked[0]] == [row[1:] for row in asked[1]]
+
+
+def test_errors_and_time_outs_are_recorded_and_nothing_is_repeated(tmp_path):
+    columns, _ = played(tmp_path, spec(tmp_path, Recite(broken=5, slow=7), rate_hz=40.0, duration_s=1.0))
+    said = columns.where(columns.kind.codes == columns.kind.code("say"))
+    outcome = {(client, value): code for client, value, code in zip(said.client, said.value, said.outcome, strict=True)}
+    assert len(outcome) == len(said.value)
+    for (_, value), code in outcome.items():
+        assert code == (1 if value % 5 == 1 else 2 if value % 7 == 1 else 0)
+    took = (said.returned - said.called)[said.outcome == 2]
+    assert (took >= 0.199).all()
+
+
+def test_late_starts_catch_up_and_latency_counts_from_the_intended_start(tmp_path):
+    columns, _ = played(tmp_path, spec(tmp_path, Recite(slow=1000), clients=1, rate_hz=100.0))
+    said = columns.where(columns.kind.codes == columns.kind.code("say"))
+    assert len(said.value) == 50
+    waited = (said.intended > said.called[1]) & (said.intended < said.returned[1])
+    assert waited.sum() > 10
+    assert (said.called[waited] >= said.returned[1]).all()
+
+
+def test_a_closed_loop_asks_as_soon_as_it_is_answered(tmp_path):
+    columns, _ = played(tmp_path, spec(tmp_path, rate_hz=None, duration_s=0.2))
+    assert len(columns.value) > 100
+    assert (columns.intended == columns.called).all()
+
+
+def test_a_driver_without_an_owner_writes_what_it_has_and_ends(tmp_path):
+    with Process(spec(tmp_path, duration_s=30.0)) as driver:
+        driver.go()
+        driver.until("counts")
+        driver.child.stdin.close()
+        assert driver.child.wait(5) in (0, 1)
+    columns, part = record(tmp_path)
+    assert part.ended
+    assert len(columns.value) > 0
+
+
+def test_a_driver_that_is_told_to_stop_stops(tmp_path):
+    with Process(spec(tmp_path, duration_s=30.0)) as driver:
+        driver.go()
+        driver.until("counts")
+        driver.say({"stop": True})
+        assert driver.until("end")["ok"] > 0
+        assert driver.child.wait(5) == 0
+
+
+def test_what_goes_wrong_in_setting_up_is_told(tmp_path):
+    with Process(spec(tmp_path, Recite(deaf=True))) as driver:
+        assert driver.until("error") == "OSError: nobody listens"
+
+
+def test_a_driver_whose_disk_is_full_hands_its_rows_over(tmp_path):
+    (tmp_path / "part-0.bin").symlink_to("/dev/full")
+    with Process(spec(tmp_path)) as driver:
+        driver.go()
+        driver.until("done")
+        driver.say({"stop": True})
+        driver.until("end")
+        assert "No space left on device" in driver.told[-1]["failure"]
+        assert any("rows" in told for told in driver.told)
