@@ -58,6 +58,8 @@ def install(level: str) -> None:
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     log.setLevel(level.upper())
+    # uvicorn takes a refused handshake for one that was forgotten.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.msg)
 
 
 class Correlation:

@@ -29,11 +29,12 @@ class App:
             raise UsageError(f"app: deadline_s is a number of seconds above 0, not {self.deadline_s!r}.")
 
     def prepare(self, place: Place) -> None:
-        """It keeps nothing of its own."""
+        """It makes what it keeps, the key that signs tokens, itself: so tokens outlive a restart."""
 
     def command(self, place: Place) -> Command:
         env = {f"{name.upper()}_URL": place.urls.get(name, "") for name in self.uses}  # not one that happens to be set
         env |= {"DEFECT": self.defect, "DEADLINE_S": str(self.deadline_s), "LOG_LEVEL": self.log_level}
+        env["KEY_FILE"] = str(place.data / "key.pem")
         argv = (sys.executable, "-m", "workbench.reference", "--host", place.host, "--port", str(place.port))
         return Command(argv, env=env)
 
