@@ -36,6 +36,8 @@ class Fates:
     """Row of each append in the history."""
     codes: npt.NDArray[np.int8]
     """Its fate, a position in `FATES`."""
+    final: Mask
+    """Whether its key has a final read."""
     back: int
     """How many of the lost were there again in the final read."""
     strangers: tuple[tuple[int, Any], ...]
@@ -89,6 +91,7 @@ def fates(history: History) -> Fates:
     return Fates(
         rows=of.appends,
         codes=codes.astype(np.int8),
+        final=final,
         back=int(np.count_nonzero(lost & final & there)),
         strangers=tuple((int(of.reads[read]), value) for read, value in of.strangers),
         keys=len(asked),
@@ -111,7 +114,7 @@ def witnesses(history: History, fates: Fates, position: int) -> list[int]:
     if fate != "lost":
         return [int(of.reads[showing[0]])] if len(showing) else []
     own = np.flatnonzero(of.list_of_read == of.list_of_append[position])
-    if own[-1] not in showing and c.called[of.reads[own[-1]]] > c.returned[fates.rows[position]]:
+    if fates.final[position] and own[-1] not in showing:
         return [int(of.reads[own[-1]])]
     sighting = showing[np.argmin(c.returned[of.reads[showing]])]
     after = own[c.called[of.reads[own]] > c.returned[of.reads[sighting]]]
