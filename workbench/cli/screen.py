@@ -13,7 +13,6 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -104,9 +103,7 @@ class Screen:
         for each in ended:
             if each.reason:
                 self._console.print(f"[bold]{escape(each.job.name)}[/]: {escape(self._redact(each.reason))}")
-                self._console.print(
-                    Padding(f"[dim]What there is of it: {escape(str(_near(each.job.folder)))}[/]", (0, 0, 1, 0))
-                )
+                self._console.print(f"[dim]What there is of it: {escape(str(_near(each.job.folder)))}[/]\n")
         self._console.print(str(_near(page)), soft_wrap=True, markup=False)
 
     def _say(self, job: Job, markup: str) -> None:

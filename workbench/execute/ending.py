@@ -12,6 +12,13 @@ from workbench.redact import Redactor
 
 VERDICT_FILE = "verdict.json"
 _EXIT_CODE = {"held": 0, "refuted": 1, "unknown": 6}
+_SHORTLY = {
+    "exception": "a cell failed",
+    "timeout": "a cell ran out of time",
+    "died": "the kernel died",
+    "interrupted": "the run was interrupted",
+    "broken": "the runner broke",
+}
 _SEVERITY = (2, 3, 1, 6)
 """Of several notebooks, the exit code that stands further to the left wins."""
 
@@ -32,10 +39,10 @@ class Failure:
     """Why a notebook did not come to its end.
 
     ``exception`` a cell raised ``ename``; ``timeout`` a cell ran too long; ``died`` the kernel is gone;
-    ``interrupted`` the runner was asked to stop.
+    ``interrupted`` the runner was asked to stop; ``broken`` the runner could not go on.
     """
 
-    kind: Literal["exception", "timeout", "died", "interrupted"]
+    kind: Literal["exception", "timeout", "died", "interrupted", "broken"]
     text: str
     ename: str = ""
 
@@ -102,7 +109,7 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     for claim in claims:
         if claim.get("verdict") not in _EXIT_CODE:
             claim["verdict"] = "unknown"
-            claim["text"] = f"unknown: {reason or 'it was never decided'}"
+            claim["text"] = f"Not decided: {_SHORTLY[failure.kind] if failure else 'the notebook ended before'}."
     verdict = _merge([claim["verdict"] for claim in claims])
     if code == 0 and verdict != "held":  # concluded and yet a claim was left open
         code = _EXIT_CODE[verdict]
@@ -110,7 +117,10 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     document = {"schema": 1, "notebook": job.name, "concluded": False, **document}
     if reason:
         document["reason"] = reason
-    _write(job.folder / VERDICT_FILE, document)
+    try:
+        _write(job.folder / VERDICT_FILE, document)
+    except OSError as error:
+        code, reason = code or 3, f"{reason} {VERDICT_FILE} could not be written: {error.strerror}.".strip()
     return Ended(job, verdict, code, reason, tuple(claims), seconds)
 
 

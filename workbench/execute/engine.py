@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from jupyter_core.utils import run_sync
+from jupyter_core.utils import ensure_event_loop, run_sync
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
@@ -54,6 +54,7 @@ def run_notebook(job: Job, kernel: Kernel, *, cell_timeout_s: float, redactor: R
     finally:
         client.shut_down()
         manager.notebook_complete()
+        ensure_event_loop().close()  # made for this thread by the client
     return None
 
 
@@ -105,13 +106,13 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         super().__init__(
             manager,
             km=Manager(kernel),
-            timeout=cell_timeout_s,
+            timeout_func=lambda cell: cell_timeout_s,  # unlike `timeout`, not in whole seconds
             startup_timeout=START_TIMEOUT_S,
             iopub_timeout=30,
             coalesce_streams=True,
         )
         self.kernel = kernel
-        self._overdue = False
+        self._cell_timeout_s, self._overdue = cell_timeout_s, False
         self.log.disabled = True  # what it logs on the way down is said once, and better, by the reason
 
     def papermill_execute_cells(self) -> None:
@@ -145,7 +146,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         if isinstance(error, DeadKernelError):
             return reasons.died(self.kernel, where=where)
         self._overdue = True
-        return reasons.overdue(self.timeout, where=where)
+        return reasons.overdue(self._cell_timeout_s, where=where)
 
     async def _shut_down(self) -> None:
         if self.kc is None:

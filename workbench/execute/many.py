@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from workbench import progress
+from workbench.execute import reasons
 from workbench.execute.ending import Ended, Failure, Job, judge
 from workbench.execute.kernel import Kernel
 from workbench.history.folder import RUN
@@ -40,57 +41,73 @@ def execute(
     other is begun; a second signal kills. No kernel is left when this returns.
     """
     live = _Live()
-    events: queue.SimpleQueue[tuple[Job, dict[str, Any]]] = queue.SimpleQueue()
-    tails = {job.name: _Tail(_progress_file(job)) for job in jobs}
+    tails = [(job, _Tail(_progress_file(job))) for job in jobs]
+    tell: Watch = watch or (lambda job, event: None)
     ended: dict[str, Ended] = {}
 
-    def pump() -> None:
-        for job in jobs:
-            for event in tails[job.name].lines():
-                events.put((job, event))
-        while watch is not None and not events.empty():
-            watch(*events.get())
-
-    def one(job: Job) -> Ended:
-        return _execute_one(job, live, cwd=cwd, cell_timeout_s=cell_timeout_s, tell=lambda e: events.put((job, e)))
-
     with live.signals(), ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="notebook") as pool:
-        pending: set[Future[Ended]] = {pool.submit(one, job) for job in jobs}
-        while pending:
-            done, pending = wait(pending, timeout=POLL_S, return_when=FIRST_COMPLETED)
+        running = {pool.submit(_run, job, live, cwd=cwd, cell_timeout_s=cell_timeout_s): job for job in jobs}
+        while running:
+            done, _ = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)
             live.enforce()
-            pump()
+            for job, tail in tails:
+                for event in tail.lines():
+                    tell(job, event)
             for future in done:
-                result = future.result()
-                ended[result.job.name] = result
-                if watch is not None:
-                    watch(result.job, {"event": "end", "ended": result})
+                job = running.pop(future)
+                failure, seconds = future.result()
+                ended[job.name] = _settle(job, failure, seconds=seconds)
+                tell(job, {"event": "end", "ended": ended[job.name]})
     return [ended[job.name] for job in jobs]
 
 
-def _execute_one(
-    job: Job, live: _Live, *, cwd: Path, cell_timeout_s: float, tell: Callable[[dict[str, Any]], None]
-) -> Ended:
+def _run(job: Job, live: _Live, *, cwd: Path, cell_timeout_s: float) -> tuple[Failure | None, float]:
+    """One notebook from beginning to end, in the thread that its kernel lives with; the seconds it took."""
     began = time.monotonic()
+    if live.stopping:
+        return Failure("interrupted", "Not started: the run was interrupted before."), 0.0
+    try:
+        failure = _run_on_kernel(job, live, cwd=cwd, cell_timeout_s=cell_timeout_s)
+    except Exception as error:  # no disk space, say, or a defect of the runner; other notebooks go on
+        with contextlib.suppress(OSError):
+            (job.folder / "logs" / "runner.log").write_text(traceback.format_exc())
+        failure = reasons.broken(error)
+    return failure, time.monotonic() - began
+
+
+def _run_on_kernel(job: Job, live: _Live, *, cwd: Path, cell_timeout_s: float) -> Failure | None:
     logs = job.folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    redactor = Redactor.known(job.parameters)
-    failure: Failure | None
-    if live.stopping:
-        failure = Failure("interrupted", "Not started: the run was interrupted before.")
-    else:
-        tell({"event": "begin"})
-        env = {**os.environ, RUN: str(job.folder), progress.VARIABLE: str(_progress_file(job))}
-        kernel = Kernel(cwd=cwd, env=env, log=logs / "kernel.log")
-        with live.kernel(kernel):
-            imports.quicken()
-            from workbench.execute import engine  # while the kernel starts
+    told = _progress_file(job)
+    _append(told, {"event": "begin"})
+    env = {**os.environ, RUN: str(job.folder), progress.VARIABLE: str(told)}
+    kernel = Kernel(cwd=cwd, env=env, log=logs / "kernel.log")
+    with live.kernel(kernel):
+        imports.quicken()
+        from workbench.execute import engine  # while the kernel starts
 
-            failure = engine.run_notebook(job, kernel, cell_timeout_s=cell_timeout_s, redactor=redactor, tell=tell)
+        return engine.run_notebook(
+            job,
+            kernel,
+            cell_timeout_s=cell_timeout_s,
+            redactor=Redactor.known(job.parameters),
+            tell=lambda event: _append(told, event),
+        )
+
+
+def _settle(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
+    """Redact what the notebook left, then judge it."""
+    redactor = Redactor.known(job.parameters)
     redactor.folder(job.folder)
     if failure is not None:
         failure = replace(failure, text=redactor.text(failure.text))
-    return judge(job, failure, seconds=time.monotonic() - began)
+    return judge(job, failure, seconds=seconds)
+
+
+def _append(path: Path, event: dict[str, Any]) -> None:
+    """Beside what the notebook tells, so that everything is told in its order."""
+    with path.open("ab", buffering=0) as file:
+        file.write((json.dumps(event) + "\n").encode())
 
 
 def _progress_file(job: Job) -> Path:

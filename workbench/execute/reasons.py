@@ -47,3 +47,9 @@ def interrupted(*, where: str, killed: bool = False) -> Failure:
     """The runner was asked to end."""
     end = " The cell did not stop in time and its kernel was killed." if killed else ""
     return Failure("interrupted", f"Interrupted in {where}; what was recorded so far is kept.{end}", "Interrupted")
+
+
+def broken(error: Exception) -> Failure:
+    """The runner itself could not go on."""
+    text = f"The runner broke: {type(error).__name__}: {error}. What was recorded so far is kept; see logs/runner.log."
+    return Failure("broken", text, type(error).__name__)

@@ -9,6 +9,7 @@ from typing import Any
 from workbench.report import imports
 
 _TITLE = re.compile(r"\A\s*# [^\n]*\n*")
+_VERDICT_TABLE = '<div role="status" aria-label='
 _PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 
 
@@ -21,6 +22,7 @@ def render(path: Path) -> tuple[Any, Any]:
 
     notebook: Any = nbformat.read(str(path), as_version=4)  # type: ignore[no-untyped-call]
     _describe_pictures(notebook)
+    _drop_verdict_table(notebook)
     exporter: Any = HTMLExporter(  # type: ignore[no-untyped-call]
         template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True, embed_images=True
     )
@@ -34,6 +36,13 @@ def render(path: Path) -> tuple[Any, Any]:
         return Markup(), html(cells)
     cells[0].source = _TITLE.sub("", cells[0].source)
     return html(cells[:1]), html(cells[1:])
+
+
+def _drop_verdict_table(notebook: Any) -> None:
+    """The page begins with it; in the notebook's flow it would stand a second time on the same screen."""
+    for cell in notebook.cells:
+        outputs = cell.get("outputs", [])
+        outputs[:] = [o for o in outputs if _VERDICT_TABLE not in o.get("data", {}).get("text/html", "")]
 
 
 def _describe_pictures(notebook: Any) -> None:

@@ -1,0 +1,231 @@
+"""The command: what it prints, what it refuses before anything starts, and the exit code of every ending."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from workbench.cli import call
+from workbench.cli.project import Notebook, matches
+from workbench.errors import UsageError
+
+FIXTURES = Path(__file__).parent / "notebooks"
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with the notebooks of the fixtures; the working directory is below its root."""
+    shutil.copytree(FIXTURES, tmp_path / "notebooks")
+    (tmp_path / "parameters").mkdir()
+    (tmp_path / "parameters" / "quick.yaml").write_text("clients: 3\nseconds: 0.1\n")
+    (tmp_path / "deeper").mkdir()
+    monkeypatch.chdir(tmp_path / "deeper")
+    monkeypatch.delenv("WORKBENCH_OUTPUTS", raising=False)
+    return tmp_path
+
+
+def nothing_started(project: Path) -> bool:
+    return not (project / "outputs").exists()
+
+
+def test_a_run_shows_every_claim_and_ends_with_the_path_of_its_page(project, capfd):
+    assert call(["run", "held", "refuted", "--profile", "quick", "-p", "label", "loud"]) == 1
+    shown = capfd.readouterr().out
+    assert "● held" in shown
+    assert "held with 3 clients, 100.0 per second, label 'loud'" in shown
+    assert "✕ refuted" in shown
+    assert shown.splitlines()[-1].endswith("outputs/latest/index.html")
+    latest = project / "outputs" / "latest"
+    assert latest.is_symlink()
+    results = json.loads((latest / "results.json").read_text())
+    assert [(n["name"], n["exit_code"], n["verdict"]) for n in results["notebooks"]] == [
+        ("held", 0, "held"),
+        ("refuted", 1, "refuted"),
+    ]
+    assert results["exit_code"] == 1
+    assert (latest / "held" / "report.html").exists()
+
+
+@pytest.mark.parametrize(("name", "code"), [("held", 0), ("unknown", 6), ("broken", 3)])
+def test_the_exit_code_of_a_run(project, name, code):
+    assert call(["run", name]) == code
+
+
+def test_a_failed_notebook_is_one_paragraph_on_the_terminal(project, capfd):
+    assert call(["run", "broken"]) == 3
+    shown = capfd.readouterr()
+    assert "raised ZeroDivisionError: division by zero" in shown.out
+    assert "Traceback" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "held", "-p", "client", "3"], 4, "no parameter 'client'; did you mean 'clients'?"),
+        (["run", "held", "-p", "clients", "many"], 4, "clients expects int, got 'many'"),
+        (["run", "held", "-p", "clients"], 4, "its value is missing"),
+        (["run", "held", "--profile", "quik"], 4, "There is no profile 'quik'; did you mean 'quick'?"),
+        (["run", "held", "-f", "none.yaml"], 4, "none.yaml cannot be read"),
+        (["run", "held", "--profil", "quick"], 4, "--profil"),
+        (["run", "held", "-n", "0"], 4, "'-n'"),
+        (["run"], 4, "Name at least one notebook"),
+        (["run", "held", "--all"], 4, "not both"),
+        (["run", "held", "-k", "and"], 4, "cannot be read"),
+        (["run", "bare"], 4, "no cell tagged 'parameters'"),
+        (["run", "hold"], 5, "There is no notebook 'hold'; did you mean 'held'?"),
+        (["run", "held", "hold"], 5, "There is no notebook 'hold'"),
+        (["run", "-k", "nowhere"], 5, "No notebook matches 'nowhere'"),
+        (["dance"], 4, "dance"),
+        (["show", "hold"], 5, "did you mean 'held'?"),
+        (["report", "yesterday"], 4, "There is no run 'yesterday'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_starts(project, capfd, arguments, code, message):
+    assert call(arguments) == code
+    assert message in " ".join(capfd.readouterr().err.split())
+    assert nothing_started(project)
+
+
+def test_a_file_that_is_no_notebook_is_refused(project, capfd):
+    (project / "notebooks" / "odd.ipynb").write_text("{}")
+    assert call(["run", "odd"]) == 4
+    assert "cannot be read as a notebook" in capfd.readouterr().err
+
+
+def test_a_refusal_takes_less_than_two_seconds(project):
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "workbench", "run", "held", "-p", "client", "3"], capture_output=True, check=False
+    )
+    assert done.returncode == 4
+    assert time.monotonic() - began < 2
+
+
+def test_a_profile_may_name_parameters_of_other_notebooks_but_of_no_stranger(project, capfd):
+    assert call(["run", "held", "--profile", "quick"]) == 0
+    (project / "parameters" / "quick.yaml").write_text("durations: 1")
+    assert call(["run", "held", "--profile", "quick"]) == 4
+    assert "no parameter 'durations'" in capfd.readouterr().err
+
+
+def test_outputs_that_cannot_be_written_are_an_error(project, capfd, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_OUTPUTS", str(project / "parameters" / "quick.yaml"))
+    assert call(["run", "held"]) == 3
+    shown = capfd.readouterr()
+    assert "cannot be written" in shown.err
+    assert "Does the happy path hold?" not in shown.out
+
+
+def test_a_secret_on_the_command_line_is_nowhere_in_what_is_kept(project, capfd, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["workbench", "run", "secret", "-p", "password", "Tr0ub4dor-3"])
+    assert call(sys.argv[1:]) == 3
+    shown = capfd.readouterr()
+    assert "Tr0ub4dor-3" not in shown.out + shown.err
+    for file in (project / "outputs").rglob("*"):
+        assert not file.is_file() or "Tr0ub4dor-3" not in file.read_text(), file
+
+
+def test_ctrl_c_keeps_what_there_is_and_ends_with_2(project):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "workbench", "run", "slow", "held"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        end = time.monotonic() + 20
+        while not list((project / "outputs").glob("*/slow/started")) and time.monotonic() < end:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        shown, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 2
+    assert "Interrupted in code cell" in shown
+    latest = project / "outputs" / "latest"
+    assert (latest / "slow" / "healed").exists()
+    assert (latest / "slow" / "report.html").exists()
+    assert "Not decided: the run was interrupted." in (latest / "index.html").read_text()
+    assert json.loads((latest / "results.json").read_text())["exit_code"] == 2
+
+
+def test_notebooks_are_found_by_name_number_path_and_expression(project, capfd, monkeypatch):
+    (project / "notebooks" / "held.ipynb").rename(project / "notebooks" / "01-held.ipynb")
+    for selection in (["held"], ["01-held"], ["../notebooks/01-held.ipynb"], ["-k", "happy and not refuted"]):
+        assert call(["run", *selection]) == 0, selection
+
+
+@pytest.mark.parametrize(
+    ("expression", "fits"),
+    [("held", True), ("happy path", False), ("path and not kill", True), ("(kill or HELD)", True), ("not held", False)],
+)
+def test_expressions(expression, fits):
+    notebook = Notebook(FIXTURES / "held.ipynb")
+    if expression == "happy path":
+        with pytest.raises(UsageError):
+            matches(expression, notebook)
+    else:
+        assert matches(expression, notebook) is fits
+
+
+def test_list_and_show(project, capfd):
+    assert call(["list", "-k", "held or slow"]) == 0
+    shown = capfd.readouterr().out
+    assert "Does the happy path hold?" in shown
+    assert "refuted" not in shown
+    assert call(["show", "held"]) == 0
+    shown = capfd.readouterr().out
+    assert "A notebook whose claim holds." in shown
+    assert "concurrent clients" in shown
+
+
+def test_show_reads_claims_and_scenarios():
+    failover = Notebook(ROOT / "notebooks" / "failover.ipynb")
+    assert "FLO-02" in failover.scenarios
+    assert failover.claims
+    assert failover.abstract
+
+
+def test_report_makes_the_pages_anew(project, capfd):
+    assert call(["run", "held"]) == 0
+    folder = (project / "outputs" / "latest").resolve()
+    (folder / "index.html").unlink()
+    (folder / "results.json").unlink()  # as after a runner that was killed
+    capfd.readouterr()
+    assert call(["report", folder.name]) == 0
+    assert capfd.readouterr().out.strip() == str(folder / "index.html")
+    assert "Does the happy path hold?" in (folder / "index.html").read_text()
+
+
+def test_clean_removes_runs_and_nothing_else(project, capfd):
+    assert call(["run", "held"]) == 0
+    (project / "outputs" / "gallery").mkdir()
+    assert call(["clean"]) == 0
+    assert (project / "outputs" / "latest").exists()
+    assert call(["clean", "--outputs"]) == 0
+    assert [path.name for path in (project / "outputs").iterdir()] == ["gallery"]
+
+
+def test_version_and_help(capfd):
+    assert call(["--version"]) == 0
+    assert capfd.readouterr().out.startswith("workbench ")
+    assert call(["--help"]) == 0
+    assert "Exit codes" in capfd.readouterr().out
+
+
+def test_plain_papermill_works_with_every_profile(tmp_path):
+    """On a fixture: the project's own notebooks need services. A name it does not know is a warning to papermill."""
+    profiles = [word for path in sorted((ROOT / "parameters").glob("*.yaml")) for word in ("-f", path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "papermill", FIXTURES / "held.ipynb", tmp_path / "out.ipynb", *profiles],
+        env={**os.environ, "WORKBENCH_RUN": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "verdict.json").read_text())["claims"][0]["verdict"] == "held"

@@ -1,0 +1,97 @@
+"""Secrets are found by value in every form in which they travel, and by name; nothing else is touched."""
+
+import base64
+import json
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.redact import MASK, VARIABLE, Redactor, is_secret_name
+
+SECRETS = st.text(min_size=8).filter(lambda text: text.strip() == text and "\x00" not in text)
+
+
+@given(SECRETS, st.text(max_size=10), st.text(max_size=10))
+def test_a_secret_is_gone_from_every_text(secret, before, after):
+    for form in (secret, quote(secret), quote_plus(secret), json.dumps(secret), repr(secret)):
+        assert secret not in Redactor([secret]).text(f"{before} {form} {after}".replace(MASK, "")) or secret in MASK
+
+
+@given(
+    st.binary(max_size=7),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12),
+    st.binary(max_size=7),
+)
+def test_base64_of_something_that_contains_a_secret_does_not_give_it_away(before, secret, after):
+    encoded = base64.b64encode(before + secret.encode() + after).decode()
+    shown = Redactor([secret]).text(encoded)
+    assert MASK in shown
+    assert len(shown.replace(MASK, "")) <= len(encoded) - len(secret)
+
+
+@given(st.text())
+def test_without_secrets_a_text_stays_as_it_is(text):
+    if "://" not in text:
+        assert Redactor().text(text) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["password", "PASSWORD", "redis_password", "api_key", "apiKey", "accessToken", "GITHUB_TOKEN", "client-secret"],
+)
+def test_names_of_secrets(name):
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", ["token_type", "passwords_checked", "key", "keys", "secretary", "author", "clients"])
+def test_names_of_no_secrets(name):
+    assert not is_secret_name(name)
+
+
+def test_passwords_in_addresses_are_gone_whoever_made_them():
+    text = "redis://:pw1@127.0.0.1:6379/0 and postgresql://me:p%40w@h/db, but http://127.0.0.1:80/a@b stays"
+    assert Redactor().text(text) == (
+        f"redis://:{MASK}@127.0.0.1:6379/0 and postgresql://me:{MASK}@h/db, but http://127.0.0.1:80/a@b stays"
+    )
+
+
+def test_a_tree_is_redacted_by_value_and_by_name():
+    tree = {
+        "password": "x",
+        "pin_token": 12345678,
+        "plain": ["my s3cret-value", 3, None, True],
+        "measured": {"tokens": 5},
+        "image/png": "s3cret-value",
+    }
+    assert Redactor(["s3cret-value", "12345678"]).tree(tree) == {
+        "password": MASK,
+        "pin_token": MASK,
+        "plain": [f"my {MASK}", 3, None, True],
+        "measured": {"tokens": 5},
+        "image/png": "s3cret-value",
+    }
+
+
+def test_known_secrets_come_from_parameters_and_the_environment(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "first-one, second-one\nthird-one")
+    monkeypatch.setenv("SOME_SERVICE_TOKEN", "abc-123-def")
+    monkeypatch.setenv("DATABASE_PASSWORD", "postgres")
+    redactor = Redactor.known({"password": "hunter-22", "clients": "eight-clients"})
+    text = "first-one second-one third-one abc-123-def hunter-22 eight-clients postgres"
+    assert redactor.text(text) == f"{MASK} {MASK} {MASK} {MASK} {MASK} eight-clients postgres"
+
+
+def test_files_are_redacted_where_they_stand(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "redis.log").write_bytes(b"\xff user s3cret-value\n")
+    (tmp_path / "verdict.json").write_text(json.dumps({"password": "x", "text": "s3cret-value"}))
+    (tmp_path / "clean.json").write_text('{"a":  1}')
+    (tmp_path / "broken.json").write_text('{"a": "s3cret-value')
+    (tmp_path / "history.parquet").write_bytes(b"s3cret-value")
+    changed = Redactor(["s3cret-value"]).folder(tmp_path)
+    assert [path.name for path in changed] == ["broken.json", "redis.log", "verdict.json"]
+    assert (tmp_path / "logs" / "redis.log").read_bytes() == b"\xff user " + MASK.encode() + b"\n"
+    assert json.loads((tmp_path / "verdict.json").read_text()) == {"password": MASK, "text": MASK}
+    assert (tmp_path / "clean.json").read_text() == '{"a":  1}'

@@ -1,0 +1,221 @@
+"""The pages: everything a reader needs on the first screen, and nothing that asks the network or runs."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from workbench import report
+from workbench.errors import UsageError
+from workbench.report.record import read_run
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+CLAIMS = [
+    {
+        "name": "durable",
+        "sentence": "Every append <is> still there.",
+        "scenarios": ["FLO-02"],
+        "verdict": "refuted",
+        "text": "refuted: 3 of 10 are lost & gone",
+    },
+    {"name": "recovered", "sentence": "Clients are served again.", "verdict": "held", "text": "Served after 0.2 s."},
+]
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "markdown", "id": "a", "metadata": {}, "source": "# What is left?\n\nAn *abstract*."},
+        {
+            "cell_type": "code",
+            "id": "b",
+            "metadata": {},
+            "execution_count": 1,
+            "source": "evidence",
+            "outputs": [
+                {
+                    "output_type": "display_data",
+                    "metadata": {},
+                    "data": {"text/html": '<div role="status" aria-label="2 claims">the table</div>'},
+                }
+            ],
+        },
+        {
+            "cell_type": "markdown",
+            "id": "c",
+            "metadata": {},
+            "source": "## The picture\n\n![far](https://far.example/x.png)",
+        },
+        {
+            "cell_type": "code",
+            "id": "d",
+            "metadata": {},
+            "execution_count": 2,
+            "source": "plot()",
+            "outputs": [
+                {"output_type": "display_data", "metadata": {}, "data": {"image/png": PIXEL, "text/plain": "figure"}},
+                {
+                    "output_type": "display_data",
+                    "metadata": {"image/png": {"alt": "A dot."}},
+                    "data": {"image/png": PIXEL},
+                },
+            ],
+        },
+    ],
+    "metadata": {},
+    "nbformat": 4,
+    "nbformat_minor": 5,
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run's folder with one notebook."""
+    folder = tmp_path / "20260102T030405Z-tour-abcdef"
+    place = folder / "tour"
+    (place / "logs").mkdir(parents=True)
+    (place / "history").mkdir()
+    (place / "notebook.ipynb").write_text(json.dumps(NOTEBOOK))
+    (place / "verdict.json").write_text(json.dumps({"claims": CLAIMS, "verdict": "refuted"}))
+    (place / "services.json").write_text(
+        json.dumps([{"services": {"redis": {"program": "redis 7.0.15", "runtime": "embedded"}}}])
+    )
+    (place / "environment.json").write_text(
+        json.dumps(
+            {
+                "parameters": {"clients": 8},
+                "seed": 7,
+                "python": "3.11.7",
+                "machine": {"system": "Linux", "kernel": "6.1", "processors_usable": 2, "memory_bytes": 2**34},
+                "git": {"commit": "0123456789abcdef", "changed": True},
+            }
+        )
+    )
+    results = {"command": "workbench run tour", "seconds": 12.3, "notebooks": [{"name": "tour", "folder": "tour"}]}
+    (folder / "results.json").write_text(json.dumps(results))
+    return folder
+
+
+class Requests(HTMLParser):
+    """Every address that a browser would fetch by itself, and every script."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.scripts = 0
+        self.images: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.scripts += tag == "script" or any(name.startswith("on") for name in values)
+        if tag == "img":
+            self.images.append(values)
+        elif tag != "a":
+            self.fetched += [str(values[name]) for name in ("src", "href", "data", "action") if name in values]
+
+
+def read(path: Path) -> tuple[str, Requests]:
+    text = path.read_text()
+    requests = Requests()
+    requests.feed(text)
+    return text, requests
+
+
+def test_the_first_screen_holds_title_verdicts_and_surroundings(run):
+    index = report.write(run)
+    text, _ = read(run / "tour" / "report.html")
+    first = text[: text.index('<section class="notebook">')]
+    for part in (
+        "<h1>What is left?</h1>",
+        "<em>abstract</em>",
+        "Every append &lt;is&gt; still there.",
+        "FLO-02",
+        "3 of 10 are lost &amp; gone",
+        "redis 7.0.15 (embedded)",
+        "Python 3.11.7",
+        "2 processors",
+        "16 GiB",
+        "seed 7",
+        "commit 01234567 and changes",
+        "2026-01-02 03:04 UTC",
+    ):
+        assert part in first, part
+    assert "refuted: 3 of 10" not in first, "the verdict stands there already"
+    assert text.count("<h1>") == 1
+    assert index == run / "index.html"
+
+
+def test_the_verdict_table_stands_on_a_page_once(run):
+    report.write(run)
+    assert "the table" not in (run / "tour" / "report.html").read_text()
+
+
+def test_no_page_asks_the_network_or_runs_anything(run):
+    index = report.write(run)
+    for page in (index, run / "tour" / "report.html"):
+        text, requests = read(page)
+        assert requests.fetched == []
+        assert requests.scripts == 0
+        assert "default-src 'none'; img-src data:" in text
+        assert not re.search(r"url\(|@import", text)
+
+
+def test_pictures_are_inside_the_page_and_described(run):
+    report.write(run)
+    _, requests = read(run / "tour" / "report.html")
+    inside = [image for image in requests.images if str(image["src"]).startswith("data:image/png")]
+    assert [image["alt"] for image in inside] == ["Picture under “The picture”", "A dot."]
+
+
+def test_the_index_links_to_everything_there_is(run):
+    text, _ = read(report.write(run))
+    targets = re.findall(r'href="([^"]+)"', text)
+    assert {"tour/report.html", "tour/notebook.ipynb", "tour/verdict.json", "tour/logs/", "tour/history/"} <= set(
+        targets
+    )
+    assert all((run / target).exists() for target in targets)
+    assert "Of 2 claims: 1 refuted, 1 held" in text
+    assert "workbench run tour" in text
+    assert "<dt>clients</dt><dd>8</dd>" in text
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "headline"),
+    [
+        (["held", "held"], "All 2 claims held"),
+        (["held"], "The claim held"),
+        (["unknown"], "The claim is unknown"),
+        (["held", "unknown", "refuted"], "Of 3 claims: 1 refuted, 1 unknown, 1 held"),
+        ([], "Nothing was claimed"),
+    ],
+)
+def test_the_headline_says_what_became_of_the_claims(run, verdicts, headline):
+    claims = [{"name": "c", "sentence": "S.", "verdict": verdict, "text": ""} for verdict in verdicts]
+    (run / "tour" / "verdict.json").write_text(json.dumps({"claims": claims}))
+    assert read_run(run).headline == headline
+
+
+def test_a_run_whose_runner_was_killed_still_has_pages(run):
+    (run / "results.json").unlink()
+    (run / "tour" / "environment.json").write_text("{ torn")
+    text, _ = read(report.write(run))
+    assert "The run ended before this notebook did." in text
+    assert "What is left?" in text
+
+
+def test_a_notebook_that_was_never_started_has_no_link(run):
+    (run / "results.json").write_text(
+        json.dumps({"notebooks": [{"name": "late", "folder": "late", "title": "Too late?", "reason": "Not started."}]})
+    )
+    (run / "late").mkdir()
+    text, _ = read(report.write(run))
+    assert "Too late?" in text
+    assert "late/report.html" not in text
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="holds no run"):
+        report.write(tmp_path)
+    shutil.rmtree(tmp_path)
+    with pytest.raises(UsageError, match="holds no run"):
+        report.write(tmp_path)
