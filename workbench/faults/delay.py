@@ -37,9 +37,9 @@ class Delay:
 
     def prove(self, stack: Stack) -> str:
         least = (self.ms - self.jitter_ms) / 1000
-        return "; ".join(
-            slower(stack[link.target], through=link.source, by_s=least)
-            for link in links.between(stack, self.one, self.other)
+        return links.each(
+            lambda link: slower(stack[link.target], through=link.source, by_s=least),
+            links.between(stack, self.one, self.other),
         )
 
     def heal(self, stack: Stack) -> None:

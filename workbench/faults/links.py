@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from workbench.errors import UsageError
@@ -41,6 +43,12 @@ def clear(link: Link, toxic: str) -> None:
     for found in link.toxics():
         if found["name"].startswith(f"{TOXIC}_{toxic}_"):
             link.remove(found["name"])
+
+
+def each(probe: Callable[[Link], str], links: list[Link]) -> str:
+    """The sentences of a probe of every link, asked at the same time: the fault is in force meanwhile."""
+    with ThreadPoolExecutor(len(links)) as pool:
+        return "; ".join(pool.map(probe, links))
 
 
 def name(verb: str, one: str, other: str) -> str:

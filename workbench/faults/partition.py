@@ -49,8 +49,8 @@ class Partition:
                 links.add(link, "timeout", stream, timeout=0)
 
     def prove(self, stack: Stack) -> str:
-        return "; ".join(
-            silent(stack[link.target], through=link.source) for link in links.between(stack, self.one, self.other)
+        return links.each(
+            lambda link: silent(stack[link.target], through=link.source), links.between(stack, self.one, self.other)
         )
 
     def heal(self, stack: Stack) -> None:

@@ -27,7 +27,7 @@ class Reset:
             links.add(link, "reset_peer", "upstream", timeout=0)
 
     def prove(self, stack: Stack) -> str:
-        return "; ".join(was_reset(link) for link in links.between(stack, self.one, self.other))
+        return links.each(was_reset, links.between(stack, self.one, self.other))
 
     def heal(self, stack: Stack) -> None:
         for link in links.between(stack, self.one, self.other):

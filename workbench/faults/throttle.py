@@ -40,9 +40,9 @@ class Throttle:
     def prove(self, stack: Stack) -> str:
         size = min(int(self.kb_per_s * 1000 * PROBE_S), LARGEST_PROBE)
         expected = size / (self.kb_per_s * 1000)
-        return "; ".join(
-            slower(stack[link.target], through=link.source, by_s=expected / 2, size=size)
-            for link in links.between(stack, self.one, self.other)
+        return links.each(
+            lambda link: slower(stack[link.target], through=link.source, by_s=expected / 2, size=size),
+            links.between(stack, self.one, self.other),
         )
 
     def heal(self, stack: Stack) -> None:

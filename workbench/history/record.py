@@ -231,16 +231,14 @@ class History:
     ) -> History:
         """The same history with only the operations that match; doubts and facts stay.
 
-        A ``workload`` matches its full name or the part before a space: ``where(workload="appends")``
+        A ``workload`` matches its name or the first words of it: ``where(workload="appends")``
         matches ``appends in redis``. A ``fault`` keeps only the windows whose label holds one of the words:
         ``where(fault="redis")`` keeps ``kill redis`` and ``cut off redis``; else all windows stay.
         """
         c = self.columns
         mask = np.ones(len(self), dtype=bool)
         if workload is not None:
-            wanted = [
-                i for i, name in enumerate(c.workload.names) if name == workload or name.split(" ")[0] == workload
-            ]
+            wanted = [i for i, name in enumerate(c.workload.names) if f"{name} ".startswith(f"{workload} ")]
             mask &= np.isin(c.workload.codes, wanted)
         if kind is not None:
             mask &= c.kind.codes == c.kind.code(kind)

@@ -37,10 +37,14 @@ class Inflicted:
         return f"{self.fault}, {state}: {self.proof or f'not proven, {self.doubt}'}"
 
     def heal(self) -> None:
-        """Undo it; a second time does nothing."""
+        """Undo it; a second time does nothing.
+
+        The window ends when healing begins: what the system then needs to start up and catch up is its recovery.
+        """
         if self.healed_ns is None and self._stack is not None:
+            began_ns = time.monotonic_ns()
             self.fault.heal(self._stack)
-            self.healed_ns = time.monotonic_ns()
+            self.healed_ns = began_ns
 
 
 def inflict(stack: Stack, fault: Fault, known: list[Inflicted]) -> Inflicted:
