@@ -1,23 +1,22 @@
 """A driver: when its clients are due, that they are on time, and that it ends as it should."""
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recite import Recite
 
 from workbench.driver import Counts, Share, Spec
 from workbench.driver.spec import asking, due_times
 from workbench.history.disk import columns_of, rows_of
-from workbench.workloads import Appends, Ask
+from workbench.workloads import Appends
 
 
 def spec(folder, workload=None, **fields):
@@ -29,50 +28,6 @@ def spec(folder, workload=None, **fields):
     )  # fmt: skip
     given = {"seed": 7, "rate_hz": 100.0, "duration_s": 0.5, "timeout_s": 0.2, "steady_s": 0.25, **fields}
     return Spec(part=str(Path(folder) / "part-0.bin"), path=sys.path, clients=clients, shares=[share], **given)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recite:
-    """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may."""
-
-    broken: int = 0
-    slow: int = 0
-    deaf: bool = False
-    name = "recitals"
-    services = ()
-    connect_kind = None
-
-    async def prepare(self, urls, run):
-        if self.deaf:
-            raise OSError("nobody listens")
-        return run
-
-    async def connect(self, shared, client):
-        return shared
-
-    def next(self, rng, client, n):
-        return Ask("say", f"k{rng.randrange(4)}", n)
-
-    async def do(self, connection, ask):
-        if ask.kind != "say":
-            return connection
-        if self.broken and ask.value % self.broken == 1:
-            raise ValueError("broken")
-        if self.slow and ask.value % self.slow == 1:
-            await asyncio.sleep(10)
-        return None
-
-    def classify(self, error):
-        return ("fail", "broken") if isinstance(error, ValueError) else ("info", type(error).__name__)
-
-    async def close(self, connection):
-        pass
-
-    def steady(self, rank, of):
-        return [Ask("look")] if rank == 0 else []
-
-    def final(self, rank, of, turns):
-        return [Ask("look", str(turns))]
 
 
 # --- the schedule

@@ -68,7 +68,10 @@ def test_it_is_filtered_by_what_operations_are(history):
     assert [o.value for o in history.where(outcome="fail")] == [2]
     assert [o.value for o in history.where(key="k0", also=lambda c: c.client == 1)] == [1, 2]
     assert len(history.where(key="no such key")) == 0
+    assert len(history.where(workload="append")) == 0  # whole words only
     assert history.where(kind="read").windows == (KILL,)
+    assert history.where(fault="redis").windows == (KILL,)
+    assert history.where(fault=["mongo", "red"]).windows == ()
 
 
 def test_counts_and_duration(history):

@@ -20,8 +20,10 @@ import numpy as np
 
 from workbench.errors import HistoryError
 from workbench.history import parquet
+from workbench.history.columns import Columns, Labels
+from workbench.history.operation import OUTCOMES, Doubt, Window
 from workbench.history.parts import NEVER, Part, Row, scan
-from workbench.history.record import OUTCOMES, Columns, Doubt, History, Labels, Window
+from workbench.history.record import History
 from workbench.history.recorder import BATCH_ROWS, BATCH_S, cannot_write
 
 RUN = "run.json"

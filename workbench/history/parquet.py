@@ -15,7 +15,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from workbench.history.record import OUTCOMES, Columns, Labels
+from workbench.history.columns import Columns, Labels
+from workbench.history.operation import OUTCOMES
 
 GROUP_ROWS = 16_384
 """Rows per row group: what one damaged byte can cost."""

@@ -5,154 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from workbench.history.columns import Columns, Labels
+from workbench.history.operation import OUTCOMES, Doubt, Operation, Outcome, Window
+
 if TYPE_CHECKING:
     import pandas as pd
-
-Outcome = Literal["ok", "fail", "info"]
-OUTCOMES: tuple[Outcome, ...] = ("ok", "fail", "info")
-"""``ok`` it happened, ``fail`` it certainly did not, ``info`` it may have. A column stores the position."""
-
-DoubtKind = Literal["unproven", "saturated", "unsteady", "died", "interrupted", "damaged"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Operation:
-    """One request of one client. Times are seconds since the start of the run.
-
-    ``intended`` is when the schedule wanted it to start (``None`` means: when it was called);
-    ``returned`` is NaN for an operation that never returned.
-    """
-
-    client: int
-    kind: str
-    called: float
-    returned: float
-    outcome: Outcome
-    key: str = ""
-    value: Any = None
-    intended: float | None = None
-    error: str = ""
-    workload: str = ""
-
-    def __str__(self) -> str:
-        what = f"{self.kind} {self.key} {self.value!r}".replace("  ", " ").strip()
-        end = f"{self.returned:.3f}" if self.returned == self.returned else "never"
-        why = f" ({self.error})" if self.error else ""
-        return f"client {self.client}: {what} → {self.outcome}{why}, {self.called:.3f}–{end} s"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Window:
-    """From begin to heal of one fault, in seconds since the start of the run.
-
-    ``healed`` is ``None`` while the fault is in force. ``proof`` is the sentence of the independent probe
-    that saw the effect; it is empty when the probe saw none.
-    """
-
-    fault: str
-    began: float
-    healed: float | None
-    proof: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.fault} {self.began:.1f}–{'…' if self.healed is None else f'{self.healed:.1f}'} s"
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A reason why this record can decide nothing: every checker answers ``unknown`` to a doubted history.
-
-    ``unproven`` a fault showed no effect; ``saturated`` the client could not offer the load;
-    ``unsteady`` the steady state was not met; ``died`` a service died unasked;
-    ``interrupted`` the run was ended early; ``damaged`` a part of the record could not be read.
-    """
-
-    kind: DoubtKind
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """A column of few distinct texts: ``names[codes[i]]`` is the text of row i."""
-
-    codes: npt.NDArray[np.int32]
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, texts: Iterable[str]) -> Labels:
-        names: dict[str, int] = {}
-        codes = [names.setdefault(text, len(names)) for text in texts]
-        return cls(np.asarray(codes, dtype=np.int32), tuple(names))
-
-    def code(self, name: str) -> int:
-        """The code of a name, or -1 if no row carries it."""
-        return self.names.index(name) if name in self.names else -1
-
-    def where(self, mask: npt.NDArray[np.bool_]) -> Labels:
-        return Labels(self.codes[mask], self.names)
-
-    def texts(self) -> list[str]:
-        return [self.names[code] for code in self.codes.tolist()]
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """The operations, a column each, in the order in which they were called (``called`` never decreases).
-
-    ``outcome`` holds positions in `OUTCOMES`; the three times are float64 seconds since the start of the run,
-    ``returned`` is NaN for an operation that never returned; ``value`` holds Python objects.
-    """
-
-    client: npt.NDArray[np.int32]
-    workload: Labels
-    kind: Labels
-    key: Labels
-    value: npt.NDArray[np.object_]
-    intended: npt.NDArray[np.float64]
-    called: npt.NDArray[np.float64]
-    returned: npt.NDArray[np.float64]
-    outcome: npt.NDArray[np.int8]
-    error: Labels
-
-    def where(self, mask: npt.NDArray[np.bool_]) -> Columns:
-        return Columns(
-            client=self.client[mask],
-            workload=self.workload.where(mask),
-            kind=self.kind.where(mask),
-            key=self.key.where(mask),
-            value=self.value[mask],
-            intended=self.intended[mask],
-            called=self.called[mask],
-            returned=self.returned[mask],
-            outcome=self.outcome[mask],
-            error=self.error.where(mask),
-        )
-
-    @classmethod
-    def of(cls, operations: Iterable[Operation]) -> Columns:
-        rows = sorted(operations, key=lambda operation: operation.called)
-        value = np.empty(len(rows), dtype=object)
-        value[:] = [row.value for row in rows]
-        return cls(
-            client=np.asarray([row.client for row in rows], dtype=np.int32),
-            workload=Labels.of(row.workload for row in rows),
-            kind=Labels.of(row.kind for row in rows),
-            key=Labels.of(row.key for row in rows),
-            value=value,
-            intended=np.asarray([row.called if row.intended is None else row.intended for row in rows], np.float64),
-            called=np.asarray([row.called for row in rows], dtype=np.float64),
-            returned=np.asarray([row.returned for row in rows], dtype=np.float64),
-            outcome=np.asarray([OUTCOMES.index(row.outcome) for row in rows], dtype=np.int8),
-            error=Labels.of(row.error for row in rows),
-        )
 
 
 @dataclass(frozen=True, eq=False)

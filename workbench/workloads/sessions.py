@@ -28,8 +28,8 @@ class Sessions:
 
     Kinds: ``connect`` (opening a session, at first and whenever it has broken), ``echo`` (value: its number) and
     ``count`` (value: ``{"reported": …, "open": …}``: how many sessions the application says this run has, and how
-    many its clients hold open), taken once in the steady state and once at the end.
-    ``origin`` is the Origin header.
+    many its clients hold open), taken once in the steady state and once at the end. With several drivers it counts
+    those of the first. ``origin`` is the Origin header.
     """
 
     payload: int = 64
@@ -89,7 +89,7 @@ class Sessions:
         from websockets.exceptions import InvalidStatus
 
         if isinstance(error, InvalidStatus):
-            return "fail", str(HttpError(error.response.status_code, error.response.body or b""))
+            return "fail", str(HttpError(error.response.status_code, bytes(error.response.body or b"")))
         if isinstance(error, HttpError):
             return "fail", str(error)  # of a count, which changes nothing
         return ("fail" if was_refused(error) else "info"), in_short(error)

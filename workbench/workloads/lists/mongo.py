@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workbench.history import Outcome
 
 DATABASE = "workbench"
+CLOSE_S = 0.1
 
 
 class Connection:
@@ -31,7 +32,7 @@ class Connection:
         return found["values"] if found else []
 
     async def close(self) -> None:
-        await self._client.close()
+        await _close(self._client)
 
 
 class Lists:
@@ -52,9 +53,18 @@ class Lists:
         try:
             await client[DATABASE].command("ping")
         except BaseException:
-            await client.close()
+            await _close(client)
             raise
         return Connection(client, self._prefix)
+
+
+async def _close(client: AsyncMongoClient[dict[str, Any]]) -> None:
+    """First pymongo tells the server that its sessions end, and would wait for an answer for ever."""
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await client.close()
+    except TimeoutError:
+        await client.close()  # now it has no sessions left to tell of
 
 
 def classify(error: BaseException) -> tuple[Outcome, str]:

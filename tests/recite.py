@@ -1,0 +1,50 @@
+"""A workload without a service, for tests of what plays it."""
+
+import asyncio
+from dataclasses import dataclass
+
+from workbench.workloads import Ask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recite:
+    """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may."""
+
+    broken: int = 0
+    slow: int = 0
+    deaf: bool = False
+    name = "recitals"
+    services = ()
+    connect_kind = None
+
+    async def prepare(self, urls, run):
+        if self.deaf:
+            raise OSError("nobody listens")
+        return run
+
+    async def connect(self, shared, client):
+        return shared
+
+    def next(self, rng, client, n):
+        return Ask("say", f"k{rng.randrange(4)}", n)
+
+    async def do(self, connection, ask):
+        if ask.kind != "say":
+            return connection
+        if self.broken and ask.value % self.broken == 1:
+            raise ValueError("broken")
+        if self.slow and ask.value % self.slow == 1:
+            await asyncio.sleep(10)
+        return None
+
+    def classify(self, error):
+        return ("fail", "broken") if isinstance(error, ValueError) else ("info", type(error).__name__)
+
+    async def close(self, connection):
+        pass
+
+    def steady(self, rank, of):
+        return [Ask("look")] if rank == 0 else []
+
+    def final(self, rank, of, turns):
+        return [Ask("look", str(turns))]
