@@ -52,7 +52,7 @@ class Address:
             dialled.setblocking(False)
             try:
                 await loop.sock_connect(dialled, place)
-                if dialled.getsockname() == dialled.getpeername():
+                if dialled.getsockname() == place:
                     # Loopback's oddity: where nobody listens, a socket can meet itself, and then keeps the port
                     # from the service that wants it back.
                     raise ConnectionRefusedError(f"{self.host}:{self.port} is answered by the caller itself")

@@ -23,6 +23,8 @@ from workbench.links.toxics import find
 
 VERSION = "2.12.0+workbench"
 """Whose API this is, and that this is not the original."""
+ANYWHERE = "127.0.0.1:0"
+"""Where a proxy listens that is not told where: the original would listen on every interface."""
 
 Handler = Callable[..., Answer]
 
@@ -77,13 +79,14 @@ class Api:
             return _plain(403, "User agent not allowed\n")
         path = [unquote(part) for part in request.path.split("/")[1:]]
         for route, methods in self._routes.items():
-            if len(route) == len(path) and all(word in ("*", part) for word, part in zip(route, path, strict=True)):
-                if request.method not in methods:
-                    return _plain(405, "")
-                arguments: list[Any] = [part for word, part in zip(route, path, strict=True) if word == "*"]
-                if request.method in ("POST", "PATCH"):
-                    arguments.append(request.body)
-                return _answered(methods[request.method], arguments)
+            if len(route) != len(path) or not all(map(_fits, route, path)):
+                continue
+            if request.method not in methods:
+                return _plain(405, "")
+            arguments: list[Any] = [part for word, part in zip(route, path, strict=True) if word == "*"]
+            if request.method in ("POST", "PATCH"):
+                arguments.append(request.body)
+            return _answered(methods[request.method], arguments)
         return _plain(404, "404 page not found\n")
 
     # the relay as a whole
@@ -149,7 +152,8 @@ class Api:
     def _change_proxy(self, name: str, body: bytes) -> Answer:
         proxy = self._proxy(name)
         fields = Fields(decode(body))
-        listen, upstream = fields.text("listen", proxy.listen), fields.text("upstream", proxy.upstream)
+        listen = fields.text("listen", proxy.listen) or ANYWHERE
+        upstream = fields.text("upstream", proxy.upstream)
         enabled = fields.flag("enabled", proxy.enabled)
         proxy.move(listen=listen, upstream=upstream)
         if enabled:
@@ -233,10 +237,17 @@ class Api:
             raise Refused(404, "toxic not found") from None
 
 
+def _fits(word: str, part: str) -> bool:
+    return bool(part) if word == "*" else part == word
+
+
 def _wanted(entry: Any, where: str = "") -> Wanted:
     fields = Fields(entry)
     wanted = Wanted(
-        fields.text("name", ""), fields.text("listen", ""), fields.text("upstream", ""), fields.flag("enabled", True)
+        name=fields.text("name", ""),
+        listen=fields.text("listen", "") or ANYWHERE,
+        upstream=fields.text("upstream", ""),
+        enabled=fields.flag("enabled", True),
     )
     for name in ("name", "upstream"):
         if not getattr(wanted, name):

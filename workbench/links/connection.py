@@ -51,6 +51,8 @@ class Connection:
         """A task of its own for every client, so that one hanging upstream makes nobody else wait."""
         try:
             server = await Address(upstream).dial(self._loop)
+        except ConnectionResetError:  # it was there, and tore the connection down before we looked
+            return self.reset()
         except (OSError, ValueError):
             return self.close()
         (client,) = self._sockets

@@ -1,0 +1,145 @@
+"""A real relay for tests, a real upstream behind it, and a few verbs for the sockets at both ends."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+
+from workbench.links import Link, Links
+
+PATIENCE_S = 10.0
+
+
+@contextlib.contextmanager
+def running(*options: str, python: tuple[str, ...] = ()) -> Iterator[Links]:
+    """A relay that ends with the block."""
+    argv = [sys.executable, *python, "-m", "workbench.links.relay", "--port", "0", *options]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        word, port = process.stdout.readline().split()
+        assert word == "ready"
+        yield Links(f"127.0.0.1:{port}", timeout_s=PATIENCE_S)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+        assert process.stdout
+        process.stdout.close()
+
+
+class Upstream:
+    """A service that says nothing by itself: tests accept its connections and speak for it."""
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener.settimeout(PATIENCE_S)
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def accept(self) -> socket.socket:
+        accepted, _ = self.listener.accept()
+        accepted.settimeout(PATIENCE_S)
+        return accepted
+
+    def close(self) -> None:
+        self.listener.close()
+
+
+@contextlib.contextmanager
+def linked(links: Links, *, source: str = "client", target: str = "service") -> Iterator[tuple[Link, Upstream]]:
+    """A link to an upstream of its own; both are gone afterwards."""
+    upstream = Upstream()
+    link = links.add(source, target, upstream=upstream.address)
+    try:
+        yield link, upstream
+    finally:
+        links.remove(link)
+        upstream.close()
+
+
+def dial(link: Link) -> socket.socket:
+    """A client's end."""
+    return socket.create_connection((link.host, link.port), timeout=PATIENCE_S)
+
+
+@contextlib.contextmanager
+def connected(link: Link, upstream: Upstream) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of one connection through the link: the client's and the service's."""
+    with dial(link) as client, upstream.accept() as server:
+        yield client, server
+
+
+def read_all(end: socket.socket) -> bytes:
+    """Everything until the other side ends."""
+    return b"".join(iter(lambda: end.recv(65536), b""))
+
+
+def read(end: socket.socket, size: int) -> bytes:
+    """Exactly so many bytes, fewer only if the other side ends."""
+    data = b""
+    while len(data) < size and (more := end.recv(size - len(data))):
+        data += more
+    return data
+
+
+def silent(end: socket.socket, seconds: float) -> bool:
+    """Nothing arrives for so long, not even an end."""
+    end.settimeout(seconds)
+    try:
+        end.recv(1)
+    except TimeoutError:
+        return True
+    finally:
+        end.settimeout(PATIENCE_S)
+    return False
+
+
+def exchange(client: socket.socket, server: socket.socket, up: list[bytes], down: list[bytes]) -> tuple[bytes, bytes]:
+    """Both sides write their pieces and end, at the same time; what each heard: (the server, the client)."""
+    heard: dict[str, bytes] = {}
+
+    def write(end: socket.socket, pieces: list[bytes]) -> None:
+        for piece in pieces:
+            end.sendall(piece)
+        end.shutdown(socket.SHUT_WR)
+
+    def listen(name: str, end: socket.socket) -> None:
+        heard[name] = read_all(end)
+
+    threads = [
+        threading.Thread(target=write, args=(client, up)),
+        threading.Thread(target=write, args=(server, down)),
+        threading.Thread(target=listen, args=("server", server)),
+        threading.Thread(target=listen, args=("client", client)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(3 * PATIENCE_S)
+    return heard["server"], heard["client"]
+
+
+def eventually(true: Callable[[], bool]) -> bool:
+    """Whether a condition comes true in time."""
+    until = time.monotonic() + PATIENCE_S
+    while not true():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def listener(links: Links) -> psutil.Process:
+    """The process of a relay, found by the port of its API."""
+    port = int(links.api.rpartition(":")[2])
+    (pid,) = {
+        one.pid
+        for one in psutil.net_connections("tcp")
+        if one.status == "LISTEN" and one.laddr and one.laddr.port == port
+    }
+    return psutil.Process(pid)
