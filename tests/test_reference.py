@@ -1,0 +1,553 @@
+"""The reference system with real stores behind it: what it promises when all is well and when a store is not."""
+
+import contextlib
+import hmac
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from base64 import urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
+from reference_process import ORIGIN, app, eventually
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from workbench.reference.problems import Problem
+from workbench.reference.settings import BadSetting, Settings
+from workbench.reference.tokens import CLAIMS, NAME, PARAMETERS, Tokens
+from workbench.stack import Stack
+
+STORES = ("redis", "mongo", "postgres")
+DEADLINE_S = 0.5
+MARGIN_S = 0.5
+"""For a busy machine, on top of the deadline."""
+
+QUICK = {"DEADLINE_S": str(DEADLINE_S), "HEARTBEAT_S": "0.2", "PING_S": "0.4"}
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with Stack(*STORES) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def urls(stack):
+    return {f"{name.upper()}_URL": stack[name].url for name in STORES}
+
+
+@pytest.fixture(scope="module")
+def shared(urls, tmp_path_factory):
+    """The system that most tests use; each finds it ready and leaves it so."""
+    with app(tmp_path_factory.mktemp("app") / "app.log", **urls, **QUICK) as running:
+        eventually(lambda: running.http.get("/ready").status_code == 200)
+        yield running
+
+
+@pytest.fixture
+def ready(shared):
+    eventually(lambda: shared.http.get("/ready").status_code == 200)
+    return shared
+
+
+def timed(call):
+    began = time.monotonic()
+    answer = call()
+    return answer, time.monotonic() - began
+
+
+def problem(answer, status, effect):
+    """The problem document of an answer, which must be one."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert (document["status"], document["effect"]) == (status, effect), document
+    assert document["type"] and document["title"] and document["detail"]
+    return document
+
+
+# --- all is well
+
+
+def test_it_tells_what_it_is_and_how_it_is(ready):
+    assert ready.http.get("/health").json() == {"status": "ok"}
+    assert ready.http.get("/ready").json() == {"ready": True, "dependencies": dict.fromkeys(STORES, "ok")}
+    assert ready.http.get("/version").json() == {"name": "reference", "version": "0.1.0", "defects": []}
+
+
+def test_echo_carries_as_many_bytes_as_asked(ready):
+    assert len(ready.http.get("/echo", params={"size": 100_000}).content) == 100_000
+    assert ready.http.post("/echo", content=b"x" * 100_000).json() == {"length": 100_000}
+
+
+def test_a_login_gives_a_token_that_the_published_keys_verify(ready):
+    keys = KeySet.import_key_set(ready.http.get("/.well-known/jwks.json").json())
+    assert not any(key.is_private for key in keys.keys)
+    token = jwt.decode(ready.token, keys, algorithms=["RS256"])
+    CLAIMS.validate(token.claims)
+    assert token.header["alg"] == "RS256"
+    assert token.claims["exp"] - token.claims["iat"] == 15 * 60
+
+
+def test_an_address_has_one_account_whatever_its_case(ready):
+    who = {"email": "Someone@Example.com", "password": "right password"}
+    assert ready.http.post("/accounts", json=who).status_code == 201
+    problem(ready.http.post("/accounts", json={**who, "email": "someone@example.com"}), 409, "none")
+    wrong = ready.http.post("/login", json={**who, "password": "wrong password"})
+    nobody = ready.http.post("/login", json={**who, "email": "nobody@example.com"})
+    assert problem(wrong, 401, "none") == problem(nobody, 401, "none")
+    assert ready.http.post("/login", json=who).status_code == 200
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_list_has_every_append_once_in_one_order(ready, store):
+    assert ready.read(store, "order") == []
+
+    def client(number):
+        return [ready.append(store, "order", number * 100 + n).json()["length"] for n in range(15)]
+
+    with ThreadPoolExecutor(4) as pool:
+        lengths = list(pool.map(client, range(4)))
+    values = ready.read(store, "order")
+    assert sorted(values) == sorted(number * 100 + n for number in range(4) for n in range(15))
+    for number, of_client in enumerate(lengths):
+        assert [value for value in values if value // 100 == number] == [number * 100 + n for n in range(15)]
+        assert of_client == sorted(of_client) and of_client[-1] <= 60
+
+
+@pytest.mark.parametrize("store", STORES)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=4))
+def test_what_is_appended_is_what_is_read(ready, store, values):
+    key = f"values.{time.monotonic_ns()}"
+    assert [ready.append(store, key, value).json()["length"] for value in values] == list(range(1, len(values) + 1))
+    assert ready.read(store, key) == values
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "path", "content"),
+    [
+        (401, "POST", "/lists/redis/k", '{"value": 1}'),
+        (401, "GET", "/lists/redis/k", ""),
+        (401, "GET", "/connections", ""),
+        (404, "GET", "/nowhere", ""),
+        (405, "DELETE", "/health", ""),
+        (422, "POST", "/accounts", '{"email": "no address", "password": "hidden-7f3a"}'),
+        (422, "POST", "/accounts", '{"email": "a@b", "password": "hidden-7f3a", "admin": true}'),
+        (422, "POST", "/accounts", '{"email": "a@b", "password": "7f3a"}'),
+        (422, "POST", "/login", "{"),
+        (422, "GET", "/echo?size=-1", ""),
+        (413, "POST", "/echo", "x" * (16 * 1024 * 1024 + 1)),
+    ],
+)
+def test_a_refusal_is_a_problem_document_that_repeats_no_secret(ready, status, method, path, content):
+    answer = ready.http.request(method, path, content=content)
+    problem(answer, status, "none")
+    assert "7f3a" not in answer.text
+    if status == 401:
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("/lists/redis/k", "1"), ("/lists/redis/k", True), ("/lists/redis/k", 1.0), ("/lists/redis/k", 2**63),
+     ("/lists/oracle/k", 1), ("/lists/redis/a key", 1), ("/lists/redis/" + "k" * 129, 1)],
+)  # fmt: skip
+def test_a_value_is_a_whole_number_and_a_key_a_short_word(ready, path, value):
+    problem(ready.http.post(path, json={"value": value}, headers=ready.bearer), 422, "none")
+
+
+KEY = RSAKey.generate_key(2048, PARAMETERS, auto_kid=True)
+GOOD = {"iss": NAME, "aud": NAME, "sub": "someone", "nbf": 0, "exp": 2**40}
+
+
+def token(key=KEY, alg="RS256", **changes):
+    claims = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
+    return jwt.encode({"alg": alg, "kid": KEY.kid}, claims, key, algorithms=[alg])
+
+
+def by_hand(alg, sign=lambda signed: b""):
+    """A token that no library would make."""
+    head, body = (_base64(json.dumps(part).encode()) for part in ({"alg": alg}, GOOD))
+    return f"{head}.{body}.{_base64(sign(f'{head}.{body}'.encode()))}"
+
+
+def _base64(data):
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def with_public_key(signed):
+    return hmac.digest(KEY.as_pem(private=False), signed, "sha256")
+
+
+FORGED = {
+    "another key": token(RSAKey.generate_key(2048)),
+    "the public key as a shared secret": by_hand("HS256", with_public_key),
+    "no signature": by_hand("none"),
+    "a changed signature": token()[:-6] + "AAAAAA",
+    "another algorithm": token(RSAKey.import_key(KEY.as_pem(private=True)), "PS256"),
+    "expired": token(exp=1),
+    "not yet": token(nbf=2**39),
+    "another issuer": token(iss="somebody"),
+    "another audience": token(aud="somebody"),
+    **{f"without {name}": token(**{name: None}) for name in GOOD},
+    "an empty subject": token(sub=""),
+    "a subject that is no text": token(sub=7),
+    "a time that is no number": token(exp="tomorrow"),
+    "garbage": "a.b.c",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_only_what_it_signed_itself_counts(forged):
+    tokens = Tokens(KEY)
+    assert tokens.verify(f"Bearer {token()}") == "someone"
+    with pytest.raises(Problem) as refused:
+        tokens.verify(f"Bearer {forged}")
+    assert refused.value.status == 401
+
+
+@given(st.text(max_size=60))
+def test_no_header_is_too_strange_to_be_refused(header):
+    with pytest.raises(Problem) as refused:
+        Tokens(KEY).verify(header)
+    assert refused.value.status == 401
+
+
+# --- sockets
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (403, {"Origin": ""}),
+        (403, {"Origin": "http://evil.example"}),
+        (403, {"Origin": ORIGIN + ".evil.example"}),
+        (401, {"Authorization": ""}),
+        (401, {"Authorization": f"Bearer {by_hand('none')}"}),
+        (401, {"Authorization": "Basic YTpi"}),
+    ],
+)
+def test_a_socket_is_refused_before_the_upgrade(ready, status, headers):
+    before = ready.mine()
+    with pytest.raises(InvalidStatus) as refused, ready.socket(**headers):
+        pass
+    answer = refused.value.response
+    assert answer.status_code == status
+    assert json.loads(answer.body)["effect"] == "none"
+    assert ready.mine() == before
+
+
+def test_a_socket_echoes_the_whole_frame(ready):
+    with ready.socket() as ws:
+        for n in range(20):
+            ws.send(json.dumps({"type": "echo", "n": n, "padding": "é" * n}))
+            assert json.loads(ws.recv(timeout=5)) == {"type": "echo", "n": n, "padding": "é" * n}
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("{", "not-json"), ("[" * 50_000, "not-json"), ("[]", "no-type"), ("{}", "no-type"), ('{"type": 1}', "no-type"),
+        ('{"type": "quit"}', "unknown-type"), ('{"type": "echo"}', "invalid"),
+        ('{"type": "echo", "n": true}', "invalid"), (b"\x00", "not-text"),
+    ],
+)  # fmt: skip
+def test_what_a_socket_does_not_understand_it_answers_and_goes_on(ready, frame, code):
+    with ready.socket() as ws:
+        ws.send(frame)
+        answer = json.loads(ws.recv(timeout=5))
+        assert (answer["type"], answer["code"]) == ("error", code)
+        ws.send('{"type": "echo", "n": 1}')
+        assert json.loads(ws.recv(timeout=5)) == {"type": "echo", "n": 1}
+
+
+def test_a_frame_that_is_too_large_closes_the_socket(ready):
+    with ready.socket() as ws:
+        ws.send("x" * 70_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            ws.recv(timeout=5)
+        assert closed.value.rcvd.code == 1009
+    eventually(lambda: ready.mine() == 0)
+
+
+def test_connections_are_counted_for_each_and_for_all(ready, urls, tmp_path):
+    with app(tmp_path / "other.log", **urls, **QUICK) as other, ready.socket():  # another user, on another process
+        with other.socket(), ready.socket():
+            with ready.socket():
+                assert (ready.mine(), other.mine()) == (3, 1)
+                assert ready.total() == other.total() == 4
+            eventually(lambda: ready.mine() == 2)
+        eventually(lambda: (ready.total(), other.mine()) == (1, 0))
+
+
+def test_a_peer_that_answers_no_ping_is_let_go(ready):
+    with socket.create_connection(("127.0.0.1", ready.port)) as raw:
+        raw.sendall(
+            f"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: {ORIGIN}\r\n"
+            f"Authorization: Bearer {ready.token}\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert raw.recv(4096).startswith(b"HTTP/1.1 101")
+        assert ready.mine() == 1
+        eventually(lambda: ready.mine() == 0)
+
+
+# --- a store is not well
+
+
+def bounded_refusal(call, effects):
+    """A 503 in time that says when to come again and what was left behind."""
+    answer, took_s = timed(call)
+    assert took_s < DEADLINE_S + MARGIN_S
+    assert answer.status_code == 503
+    document = problem(answer, 503, answer.json()["effect"])
+    assert document["effect"] in effects
+    assert int(answer.headers["retry-after"]) >= 1
+    return document
+
+
+def others_serve(ready, store):
+    for other in STORES:
+        if other != store:
+            assert ready.append(other, "others", 1).status_code == 201
+
+
+def told_by_ready(ready, store):
+    answer, took_s = timed(lambda: ready.http.get("/ready"))
+    assert answer.status_code == 503 and took_s < DEADLINE_S + MARGIN_S
+    state = answer.json()["dependencies"]
+    assert state.pop(store) != "ok"
+    assert set(state.values()) == {"ok"}
+    assert ready.http.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_killed_store_is_refused_in_time_and_found_again(ready, stack, store):
+    ready.append(store, "killed", 1)
+    stack[store].kill()
+    try:
+        ready.append(store, "killed", 2)  # perhaps the one that notices: its effect may be unknown
+        document = bounded_refusal(lambda: ready.append(store, "killed", 3), {"none"})
+        assert document["dependency"] == store
+        bounded_refusal(lambda: ready.get(store, "killed"), {"none"})
+        told_by_ready(ready, store)
+        others_serve(ready, store)
+    finally:
+        stack[store].start()
+    assert eventually(lambda: ready.append(store, "killed", 4).status_code == 201) < 3
+    assert ready.read(store, "killed") == [1, 4]
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_restart_that_nobody_saw_costs_no_request(ready, stack, store):
+    ready.append(store, "restarted", 1)
+    with ThreadPoolExecutor(4) as pool:  # several connections that will be broken
+        list(pool.map(lambda _: ready.read(store, "restarted"), range(4)))
+    stack[store].restart()
+    time.sleep(0.6)  # the document database's client looks every half second
+    assert [ready.append(store, "restarted", n).status_code for n in range(2, 8)] == [201] * 6
+    assert ready.read(store, "restarted") == list(range(1, 8))
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_paused_store_is_given_up_in_time_and_served_at_once_afterwards(ready, stack, store):
+    ready.append(store, "paused", 1)
+    with ThreadPoolExecutor(24) as pool:  # more than there are connections
+        list(pool.map(lambda _: ready.read(store, "paused"), range(24)))
+        stack[store].pause()
+        try:
+            answers = list(pool.map(lambda n: timed(lambda: ready.append(store, "paused", n)), range(2, 26)))
+            assert {answer.status_code for answer, _ in answers} == {503}
+            assert max(took_s for _, took_s in answers) < DEADLINE_S + 2 * MARGIN_S
+            effects = [answer.json()["effect"] for answer, _ in answers]
+            assert set(effects) == {"none", "unknown"}  # those that were sent, and those that never got a connection
+            bounded_refusal(lambda: ready.get(store, "paused"), {"none"})
+            told_by_ready(ready, store)
+            others_serve(ready, store)
+        finally:
+            stack[store].resume()
+    assert eventually(lambda: ready.append(store, "paused", 99).status_code == 201) < 2
+    found = set(ready.read(store, "paused"))
+    certainly_not = {n for n, effect in zip(range(2, 26), effects, strict=True) if effect == "none"}
+    assert {1, 99} <= found and not found & certainly_not
+
+
+def test_accounts_need_the_document_database_and_tokens_do_not(ready, stack):
+    who = {"email": "later@example.com", "password": "a good password"}
+    assert ready.bearer
+    stack["mongo"].kill()
+    try:
+        bounded_refusal(lambda: ready.http.post("/accounts", json=who), {"none", "unknown"})
+        bounded_refusal(lambda: ready.http.post("/login", json=who), {"none"})
+        assert ready.append("redis", "tokens", 1).status_code == 201
+    finally:
+        stack["mongo"].start()
+    eventually(lambda: ready.http.post("/accounts", json=who).status_code in (201, 409))
+    assert ready.http.post("/login", json=who).status_code == 200
+
+
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+def test_live_sockets_outlive_redis_and_are_counted_again(ready, stack, fault):
+    with ready.socket() as one, ready.socket() as two:
+        getattr(stack["redis"], fault)()
+        try:
+            for n in range(5):
+                one.send(json.dumps({"type": "echo", "n": n}))
+                assert json.loads(one.recv(timeout=2))["n"] == n
+            began = time.monotonic()
+            with pytest.raises(InvalidStatus) as refused, ready.socket():
+                pass
+            assert time.monotonic() - began < DEADLINE_S + MARGIN_S
+            assert refused.value.response.status_code == 503
+            assert "retry-after" in refused.value.response.headers
+            two.close()
+            bounded_refusal(lambda: ready.http.get("/connections", headers=ready.bearer), {"none"})
+        finally:
+            (stack["redis"].start if fault == "kill" else stack["redis"].resume)()
+        eventually(lambda: ready.mine() == 1)
+        with ready.socket():
+            assert ready.mine() == 2
+
+
+def test_a_redis_that_returns_empty_is_right_again_within_a_heartbeat(ready, urls):
+    with ready.socket(), ready.socket(), redis.Redis.from_url(urls["REDIS_URL"]) as client:
+        client.flushall()
+        assert eventually(lambda: ready.mine() == 2) < 1.5
+
+
+# --- the process itself
+
+
+def test_a_killed_process_leaves_no_ghosts_and_its_tokens_stay_good(ready, urls, tmp_path):
+    kept = {**urls, **QUICK, "KEY_FILE": str(tmp_path / "key.pem")}
+    with app(tmp_path / "first.log", **kept) as first:
+        with first.socket(), first.socket():
+            eventually(lambda: first.append("postgres", "survives", 1).status_code == 201)
+            assert ready.total() == 2
+            first.child.kill()
+    assert (tmp_path / "key.pem").stat().st_mode & 0o077 == 0
+    eventually(lambda: ready.total() == 0, within_s=3)
+    with app(tmp_path / "second.log", **kept) as second:
+        second.token = first.token
+        eventually(lambda: second.read("postgres", "survives") == [1])
+        second.append("postgres", "survives", 2)
+        assert second.read("postgres", "survives") == [1, 2]
+
+
+def test_sigterm_closes_sockets_takes_their_entries_away_and_exits_0(ready, urls, tmp_path):
+    with app(tmp_path / "app.log", **urls, HEARTBEAT_S="30") as running, running.socket() as ws:
+        assert ready.total() == 1
+        code, took_s = timed(running.terminate)
+        assert (code, took_s < 2) == (0, True)
+        with pytest.raises(ConnectionClosed) as closed:
+            ws.recv(timeout=2)
+        assert closed.value.rcvd.code in (1001, 1012)
+        assert ready.total() == 0
+
+
+def test_sigterm_works_while_every_store_is_paused_and_requests_hang(ready, stack, urls, tmp_path):
+    with app(tmp_path / "app.log", **urls) as running, running.socket() as ws:
+        for store in STORES:
+            stack[store].pause()
+        try:
+            hanging = [threading.Thread(target=lambda s=s: _try(running, s), daemon=True) for s in STORES]
+            for thread in hanging:
+                thread.start()
+            time.sleep(0.1)
+            code, took_s = timed(running.terminate)
+            assert (code, took_s < 3) == (0, True)
+        finally:
+            for store in STORES:
+                stack[store].resume()
+        for thread in hanging:
+            thread.join(5)
+        with pytest.raises(ConnectionClosed):
+            ws.recv(timeout=2)
+
+
+def _try(running, store):
+    with contextlib.suppress(httpx.TransportError):
+        running.append(store, "hanging", 1)
+
+
+def test_it_starts_without_its_stores_and_says_so(tmp_path):
+    with app(
+        tmp_path / "app.log", **QUICK, REDIS_URL="redis://127.0.0.1:1", POSTGRES_URL="postgresql://127.0.0.1:1/x"
+    ) as alone:
+        answer = alone.http.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json()["dependencies"] == dict.fromkeys(("redis", "postgres"), "the connection was refused")
+        assert alone.token  # accounts live in memory
+        bounded_refusal(lambda: alone.append("redis", "k", 1), {"none"})
+        bounded_refusal(lambda: alone.append("postgres", "k", 1), {"none"})
+        assert "not configured" in problem(alone.append("mongo", "k", 1), 503, "none")["detail"]
+        assert alone.terminate() == 0
+
+
+def test_a_request_id_is_in_the_answer_and_in_the_log(ready):
+    assert ready.http.get("/health", headers={"X-Request-ID": "my-id.7"}).headers["x-request-id"] == "my-id.7"
+    made = [ready.http.get("/nowhere").headers["x-request-id"] for _ in range(2)]
+    assert made[0] != made[1]
+    for evil in ("x" * 65, "a b", 'a"b'):
+        assert ready.http.get("/health", headers={"X-Request-ID": evil}).headers["x-request-id"] != evil
+    with ready.socket(**{"X-Request-ID": "my-socket"}) as ws:
+        assert ws.response.headers["x-request-id"] == "my-socket"
+    eventually(lambda: {"my-id.7", *made, "my-socket"} <= {line.get("request_id") for line in ready.lines()})
+    line = next(line for line in ready.lines() if line.get("request_id") == made[0])
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/nowhere", 404)
+
+
+def test_no_log_holds_a_secret(ready, stack, urls):
+    ready.http.get("/lists/redis/k?token=hidden-9c1e", headers=ready.bearer)
+    ready.http.post("/accounts", content='{"email": "a@b", "password": "hidden-9c1e')
+    log = ready.log.read_text()
+    for secret in (ready.token, ready.password, "hidden-9c1e", *stack.secrets):
+        assert secret not in log
+    assert all(line.startswith("{") for line in log.splitlines())  # so nothing was printed past the formatter
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"DEFECT": "ack_befor_write"}, "ack_before_write"),
+        ({"DEFECT": "slow_echo,zzz"}, "lost_update"),
+        ({"DEADLINE_S": "soon"}, "DEADLINE_S"),
+        ({"DEADLINE_S": "0"}, "DEADLINE_S"),
+        ({"PING_S": "nan"}, "PING_S"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+        ({"REDIS_URL": "http://:hidden@x"}, "REDIS_URL"),
+    ],
+)
+def test_an_environment_that_makes_no_sense_is_one_clear_line(environment, said):
+    with pytest.raises(BadSetting, match=said) as bad:
+        Settings.read(environment)
+    assert "\n" not in str(bad.value) and "hidden" not in str(bad.value)
+
+
+def test_an_unknown_defect_ends_with_2_and_a_taken_port_with_1(ready):
+    def ended(*arguments, **environment):
+        command = [sys.executable, "-m", "workbench.reference", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=10)
+
+    unknown = ended(DEFECT="slow_ecko")
+    assert unknown.returncode == 2
+    assert unknown.stderr.splitlines() == [
+        "DEFECT names 'slow_ecko', which is no defect of the reference system; did you mean 'slow_echo'?"
+    ]
+    taken = ended("--port", str(ready.port))
+    assert taken.returncode == 1
+    assert str(ready.port) in taken.stderr and len(taken.stderr.splitlines()) == 1
