@@ -69,12 +69,10 @@ def lists(history: History) -> Lists:
     read, element = _elements(c.value[reads])
     append = _find(list_of_append, written, list_of_read[read], element)
     strange = np.flatnonzero(append < 0)
-    read, append, element, strange_read = read[append >= 0], append[append >= 0], element[strange], read[strange]
-
-    pairs = np.sort(read * max(len(appends), 1) + append)
-    again = np.flatnonzero(pairs[1:] == pairs[:-1]) + 1
-    twice_read, twice_append = np.divmod(pairs[again], max(len(appends), 1))
-    read, append = np.divmod(np.delete(pairs, again), max(len(appends), 1))
+    strangers = _strangers(read[strange], list_of_read[read[strange]], element[strange], c.value[reads])
+    if len(strange):
+        read, append = np.delete(read, strange), np.delete(append, strange)
+    read, append, twice_read, twice_append = _pairs(read, append, width=max(len(appends), 1))
     return Lists(
         appends=appends,
         reads=reads,
@@ -85,8 +83,20 @@ def lists(history: History) -> Lists:
         append=append,
         twice_read=twice_read,
         twice_append=twice_append,
-        strangers=_strangers(strange_read, list_of_read[strange_read], element, c.value[reads]),
+        strangers=strangers,
     )
+
+
+def _pairs(read: Ints, append: Ints, *, width: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """The pairs once each, ordered by read, and those met more than once."""
+    pairs = read * width + append
+    if np.all(pairs[1:] > pairs[:-1]):  # the usual case: lists show writes in the order of their calls, each once
+        none = np.zeros(0, dtype=np.int64)
+        return read, append, none, none
+    pairs = np.sort(pairs)
+    again = np.flatnonzero(pairs[1:] == pairs[:-1]) + 1
+    once, twice = np.delete(pairs, again), pairs[again]
+    return once // width, once % width, twice // width, twice % width
 
 
 def _find(list_of_append: Ints, written: Ints, lists: Ints, elements: Ints) -> Ints:
@@ -100,30 +110,26 @@ def _find(list_of_append: Ints, written: Ints, lists: Ints, elements: Ints) -> I
     if len(same := np.flatnonzero(slots[1:] == slots[:-1])):
         value = written[order[same[0]]]
         raise UsageError(f"Two appends to one key wrote {value}: their fates cannot be told apart.")
-    element_rank = _rank(values, elements)
     if len(values) == len(written):  # unique in the whole run: the value alone tells the append
-        owner = np.empty(len(values), dtype=np.int64)
-        owner[rank] = np.arange(len(written))
-        found = owner[element_rank]
-        known = (element_rank >= 0) & (list_of_append[found] == lists)
-    else:
-        wanted = lists * len(values) + element_rank
-        place = np.minimum(np.searchsorted(slots, wanted), len(slots) - 1)
-        found = order[place]
-        known = (element_rank >= 0) & (slots[place] == wanted)
-    return np.where(known, found, -1)
+        found = _look_up(values, np.argsort(rank), elements)
+        return np.where((found >= 0) & (list_of_append[found] == lists), found, -1)
+    element_rank = _look_up(values, np.arange(len(values)), elements)
+    wanted = lists * len(values) + element_rank
+    place = np.minimum(np.searchsorted(slots, wanted), len(slots) - 1)
+    return np.where((element_rank >= 0) & (slots[place] == wanted), order[place], -1)
 
 
-def _rank(values: Ints, elements: Ints) -> Ints:
-    """Position of each element in the sorted ``values``, -1 if it is not there."""
+def _look_up(values: Ints, answers: Ints, elements: Ints) -> Ints:
+    """``answers[i]`` for each element that is ``values[i]`` (sorted), -1 for all others."""
     low, high = int(values[0]), int(values[-1])
-    if high - low < 8 * len(values) + 65_536:  # dense, as numbered writes are: a table beats a search tenfold
-        table = np.full(high - low + 2, -1, dtype=np.int64)
-        table[values - low] = np.arange(len(values))
-        inside = (elements >= low) & (elements <= high)
-        return table[np.where(inside, elements - low, high - low + 1)]
-    place = np.minimum(np.searchsorted(values, elements), len(values) - 1)
-    return np.where(values[place] == elements, place, -1)
+    if high - low >= 8 * len(values) + 65_536:
+        place = np.minimum(np.searchsorted(values, elements), len(values) - 1)
+        return np.where(values[place] == elements, answers[place], -1)
+    table = np.full(high - low + 2, -1, dtype=np.int64)  # dense, as numbered writes are: ten times faster than a search
+    table[values - low] = answers
+    if elements.min(initial=low) < low or elements.max(initial=high) > high:
+        elements = np.where((elements >= low) & (elements <= high), elements, high + 1)
+    return table[elements - low if low else elements]
 
 
 def _strangers(

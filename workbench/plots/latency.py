@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from workbench.plots.look import Picture
 
 
+_SLOWEST = 200  # of each outcome, always drawn
+
+
 def latency(history: History) -> Picture:
     """One mark per operation at its intended start; its height is the time to its return in ms, on a log scale.
 
@@ -34,7 +37,8 @@ def latency(history: History) -> Picture:
         if not mine.any():
             continue
         height = np.where(np.isnan(took[mine]), top / 1.15, took[mine])
-        slowest = height >= np.partition(height, -min(200, len(height)))[-min(200, len(height))]
+        slowest = np.zeros(len(height), dtype=bool)
+        slowest[np.argsort(height)[-_SLOWEST:]] = True
         note = dots(axes, c.intended[mine], height, MARKS[outcome], keep=slowest, alpha=0.75)
         entries.append(entry(MARKS[outcome], f"{outcome}  {np.count_nonzero(mine):,}{note}"))
     thousands(axes)

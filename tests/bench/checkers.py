@@ -1,0 +1,107 @@
+"""How long judging takes: every checker on 1,000,000 operations, beside sets and loops in plain Python.
+
+The baseline computes only what `durable` needs least (acknowledged minus finally read), from the same history.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from workbench.checkers import available, bounded, durable, latency, recovered
+from workbench.history import Columns, History, Labels, Window
+
+OPERATIONS, KEYS, SECONDS = 1_000_000, 10_000, 1_000.0
+GOAL_S = 5.0
+
+
+def history() -> History:
+    """800,000 appends to 10,000 keys and 200,000 reads that show 8 million elements; a fault in the middle."""
+    rng = random.Random(7)
+    lists: list[list[int]] = [[] for _ in range(KEYS)]
+    kinds, keys, values = [], [], []
+    for n in range(OPERATIONS - KEYS):
+        key = rng.randrange(KEYS)
+        if rng.random() < 0.8:
+            lists[key].append(n)
+            kinds.append(0)
+            values.append(n)
+        else:
+            kinds.append(1)
+            values.append(lists[key].copy())
+        keys.append(key)
+    kinds += [1] * KEYS
+    keys += range(KEYS)
+    values += lists
+    value = np.empty(OPERATIONS, dtype=object)
+    value[:] = values
+    called = np.linspace(0, SECONDS, OPERATIONS)
+    called[-KEYS:] += 10
+    zeros = np.zeros(OPERATIONS, dtype=np.int32)
+    columns = Columns(
+        client=zeros,
+        workload=Labels(zeros, ("appends in redis",)),
+        kind=Labels(np.asarray(kinds, dtype=np.int32), ("append", "read")),
+        key=Labels(np.asarray(keys, dtype=np.int32), tuple(f"k{i}" for i in range(KEYS))),
+        value=value,
+        intended=called,
+        called=called,
+        returned=called + np.random.default_rng(7).exponential(1e-3, OPERATIONS),
+        outcome=zeros.astype(np.int8),
+        error=Labels(zeros, ("",)),
+    )
+    window = Window(fault="kill redis", began=400.0, healed=500.0, proof="the process is gone")
+    return History(columns, (window,), (), {"duration_s": float(called[-KEYS - 1])})
+
+
+def plain(history: History) -> int:
+    """Acknowledged minus finally read, with the sets and loops one would write by hand."""
+    acknowledged: dict[str, set[int]] = {}
+    final: dict[str, Any] = {}
+    for operation in history:
+        if operation.kind == "append" and operation.outcome == "ok":
+            acknowledged.setdefault(operation.key, set()).add(operation.value)
+        elif operation.kind == "read" and operation.outcome == "ok":
+            final[operation.key] = operation.value
+    return sum(len(values - set(final.get(key, ()))) for key, values in acknowledged.items())
+
+
+def timed(judge: Callable[[History], Any], record: History, *, times: int = 3) -> float:
+    """The median of a few runs, seconds."""
+    spent = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        judge(record)
+        spent.append(time.perf_counter() - begin)
+    return sorted(spent)[times // 2]
+
+
+def main() -> int:
+    record = history()
+    assert plain(record) == 0
+    baseline = timed(plain, record)
+    print(f"checkers: {OPERATIONS:,} operations; plain Python sets take {baseline:.2f} s (ratio 1)")
+    checkers: dict[str, Callable[[History], Any]] = {
+        "durable": durable,
+        "available": available,
+        "recovered": lambda history: recovered(history, within_s=5),
+        "latency": lambda history: latency(history, p50_ms=5, p99_ms=50),
+        "bounded": lambda history: bounded(history, within_s=1),
+    }
+    slow = []
+    for name, checker in checkers.items():
+        assert checker(record).verdict == "held", checker(record)
+        seconds = timed(checker, record)
+        print(f"  {name:10} {seconds:6.2f} s   {baseline / seconds:6.1f} times as fast as plain sets")
+        slow += [name] if seconds > GOAL_S else []
+    print(f"  goal: at most {GOAL_S:g} s each: {'missed by ' + ', '.join(slow) if slow else 'met'}")
+    return bool(slow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

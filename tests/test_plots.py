@@ -1,0 +1,125 @@
+"""Pictures: pure, titled by their finding, shown once, every window shaded, every outcome told by shape and colour."""
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from small_histories import KILL, append, load, of, op, read
+
+from workbench import plots
+from workbench.history import Doubt, Window
+
+SAID_OF_LATENCY = (
+    "99 % of answers came within 10.0 ms before the fault, 10.0 ms afterwards; "
+    "1 of 103 operations in its window were answered"
+)
+PICTURES = [plots.timeline, plots.latency, plots.rate, plots.delivery]
+
+
+def history():
+    return of(
+        *(append(i, i / 100, outcome="fail" if 300 <= i < 400 else "ok", client=i % 8) for i in range(800)),
+        append(800, 3.2, outcome="info"),
+        append(801, 3.3, outcome="info", took=math.nan),
+        read([i for i in range(801) if not 300 <= i < 400 and i != 100], 9),
+        duration_s=8.0,
+    )
+
+
+@pytest.fixture(params=PICTURES, ids=lambda picture: picture.__name__)
+def picture(request):
+    return request.param
+
+
+def test_a_picture_has_the_one_look(picture):
+    figure = picture(history())
+    assert tuple(figure.get_size_inches()) == (10.0, 3.2)
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "time since start (s)"
+    assert axes.get_ylabel() or picture is plots.delivery  # its lanes are named
+    assert "kill redis" in [text.get_text() for text in axes.texts]
+    counted = {"delivery": "ok  699"}.get(picture.__name__, "ok  701")
+    assert axes.get_legend().get_texts()[0].get_text() == counted
+
+
+@pytest.mark.parametrize(
+    ("picture", "title"),
+    [
+        (plots.timeline, "102 of 803 operations were not ok, all of them while a fault was in force"),
+        (plots.latency, SAID_OF_LATENCY),
+        (plots.rate, "100 ok operations per second before the fault, 0 in its window, 100 afterwards"),
+        (plots.delivery, "1 of 700 acknowledged appends were lost; 1 unacknowledged one is there as well"),
+    ],
+)
+def test_the_title_is_a_computed_finding(picture, title):
+    figure = picture(history())
+    assert figure.texts[0].get_text() == title
+    assert repr(figure) == title
+
+
+def test_a_picture_is_shown_as_png_with_an_alternative_text(picture):
+    figure = picture(history())
+    data, metadata = figure._repr_mimebundle_()
+    assert data["image/png"].startswith(b"\x89PNG")
+    assert data["image/png"] == figure.png(), "the same picture twice is the same bytes"
+    assert metadata["image/png"]["alt"] == data["text/plain"] == repr(figure)
+    assert repr(figure).encode() in data["image/png"]
+
+
+def test_pyplot_and_its_global_state_are_not_touched_and_matplotlib_waits_for_the_first_picture():
+    code = (
+        "import sys; from workbench import plots; from workbench.history import History\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "import matplotlib; before = matplotlib.rcParams.copy()\n"
+        "plots.rate(History.of([]))._repr_mimebundle_()\n"
+        "assert 'matplotlib.pyplot' not in sys.modules and matplotlib.rcParams.copy() == before"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [of(), of(op("echo", 0, 1)), of(append(1, 0.1, outcome="info", took=math.nan), windows=()), load(windows=())],
+    ids=["empty", "one echo", "one unanswered", "no window"],
+)
+def test_thin_histories_are_drawn_as_well(picture, history):
+    assert picture(history).png()
+
+
+def test_doubts_stand_in_the_title(picture):
+    doubted = replace(history(), doubts=(Doubt("saturated", "The client was saturated."),))
+    assert repr(picture(doubted)).startswith("In doubt (saturated): ")
+
+
+def test_labels_of_windows_do_not_meet():
+    windows = tuple(
+        Window(fault="partition app postgres", began=i / 4, healed=i / 4 + 0.1, proof="refused") for i in range(30)
+    )
+    figure = plots.rate(replace(history(), windows=(*windows, Window(fault="kill redis", began=7.9, healed=None))))
+    figure.png()
+    labels = [text for text in figure.axes[0].texts if text.get_text().startswith(("partition", "kill"))]
+    boxes = [label.get_window_extent() for label in labels]
+    assert len(boxes) > 4
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
+        assert not box.overlaps(figure.texts[0].get_window_extent())
+
+
+def test_of_many_points_a_sample_is_drawn_and_the_legend_says_so():
+    many = load(rate_hz=6000, down=(3, 3.1))
+    figure = plots.latency(many)
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
+        "ok  47,400\n(1 in 3 drawn)",
+        "fail  600",
+    ]
+    drawn = sum(len(collection.get_offsets()) for collection in figure.axes[0].collections)
+    assert 16_400 <= drawn <= 17_000
+    assert len(figure.png()) < 400_000
+
+
+def test_delivery_shows_what_nobody_wrote():
+    figure = plots.delivery(of(append(1, 1), read([1, 7], 6)))
+    assert "never written  1" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert KILL.fault in [text.get_text() for text in figure.axes[0].texts]
