@@ -8,11 +8,13 @@ from workbench.workloads import Ask
 
 @dataclass(frozen=True, kw_only=True)
 class Recite:
-    """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may."""
+    """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may.
+    ``deaf`` cannot be set up; ``mute`` never answers what is asked out of turn."""
 
     broken: int = 0
     slow: int = 0
     deaf: bool = False
+    mute: bool = False
     name = "recitals"
     services = ()
     connect_kind = None
@@ -29,6 +31,8 @@ class Recite:
         return Ask("say", f"k{rng.randrange(4)}", n)
 
     async def do(self, connection, ask):
+        if self.mute and ask.kind == "look":
+            raise ValueError("broken")
         if ask.kind != "say":
             return connection
         if self.broken and ask.value % self.broken == 1:

@@ -171,6 +171,19 @@ def test_late_starts_catch_up_and_latency_counts_from_the_intended_start(tmp_pat
     assert (said.called[waited] >= said.returned[1]).all()
 
 
+def test_final_asks_are_repeated_until_answered_and_no_longer_than_they_may(tmp_path):
+    with Process(spec(tmp_path, Recite(mute=True), duration_s=0.2)) as driver:
+        driver.go()
+        driver.until("done")
+        driver.say({"final": 1, "within_s": 0.5})
+        driver.until("end")
+    columns, part = record(tmp_path)
+    final = columns.where((columns.kind.codes == columns.kind.code("look")) & (columns.called > 0.2))
+    assert part.ended
+    assert 4 <= len(final.value) <= 14
+    assert (final.outcome == 1).all()
+
+
 def test_a_closed_loop_asks_as_soon_as_it_is_answered(tmp_path):
     columns, _ = played(tmp_path, spec(tmp_path, rate_hz=None, duration_s=0.2))
     assert len(columns.value) > 100
