@@ -29,9 +29,9 @@ class History:
     doubts: tuple[Doubt, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Of the run: ``duration_s``, ``rate_hz`` (None: closed loop), ``seed``, ``clients``, ``drivers``, ``timeout_s``,
-    ``steady``, ``started`` (ISO UTC), ``workloads``, ``faults``, ``lost_rows`` (rows of a damaged file that could not be
-    read), ``path``; of the load: ``due`` and ``started_of_due`` (starts asked by the schedule, and made), ``late_starts``
-    (by idle clients), ``worst_late_s``, ``driver_cpu_s`` (of the busiest driver)."""
+    ``steady``, ``started`` (ISO UTC), ``workloads``, ``faults``, ``lost_rows`` (rows of a damaged file that could not
+    be read), ``path``. Of the load: ``due`` and ``started_of_due`` (starts the schedule asked for, and those made),
+    ``late_starts`` (of idle clients), ``worst_late_s``, ``driver_cpu_s`` (of the busiest driver)."""
 
     @classmethod
     def of(
