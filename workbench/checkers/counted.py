@@ -36,7 +36,7 @@ def counted(history: History, *, faults: bool = True) -> Finding:
         (reported, opened), row = pairs[wrong[0]], rows[wrong[0]]
         text = (
             f"{len(wrong):,} of {plural(len(rows), 'count')} were wrong: at {c.called[row]:.2f} s the system reported "
-            f"{reported:,} connections while {opened:,} were open."
+            f"{plural(reported, 'connection')} while {opened:,} {'was' if opened == 1 else 'were'} open."
         )
         return judge(history, "refuted", text, measured=measured, counterexample=[operation(history, row)])
     if not after:
@@ -47,7 +47,7 @@ def counted(history: History, *, faults: bool = True) -> Finding:
         return judge(history, "unknown", text, measured=measured)
     text = (
         f"{len(rows):,} of {plural(len(rows), 'count')} agreed, {after:,} of them after the last heal; "
-        f"the last reported {measured['reported']:,} connections, and {measured['open']:,} were open."
+        f"the last reported {plural(pairs[-1][0], 'connection')}, as many as were open."
     )
     return judge(history, "held", text, measured=measured, faults=faults)
 

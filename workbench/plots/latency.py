@@ -68,9 +68,10 @@ def _title(history: History) -> str:
     if not history.windows:
         return f"99 % of {np.count_nonzero(answered):,} answers came within {_p99(history, answered)}"
     parts, silent = [], ""
+    one = len(history.windows) == 1
     masks = {
-        "before the fault": chosen(history, "steady"),
-        "in its window" if len(history.windows) == 1 else "in the windows": chosen(history, "windows"),
+        "before the fault" if one else "before the faults": chosen(history, "steady"),
+        "in its window" if one else "in their windows": chosen(history, "windows"),
         "afterwards": c.intended >= last_heal(history),
     }
     for when, mask in masks.items():
