@@ -1,5 +1,6 @@
 """The reference system with real stores behind it: what it promises when all is well and when a store is not."""
 
+import asyncio
 import contextlib
 import hmac
 import json
@@ -21,9 +22,11 @@ from joserfc.jwk import KeySet, RSAKey
 from reference_process import ORIGIN, app, eventually
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from workbench.reference.keys import PARAMETERS
 from workbench.reference.problems import Problem
+from workbench.reference.routes.sockets import _answer
 from workbench.reference.settings import BadSetting, Settings
-from workbench.reference.tokens import CLAIMS, NAME, PARAMETERS, Tokens
+from workbench.reference.tokens import CLAIMS, NAME, Tokens
 from workbench.stack import Stack
 
 STORES = ("redis", "mongo", "postgres")
@@ -273,6 +276,21 @@ def test_what_a_socket_does_not_understand_it_answers_and_goes_on(ready, frame, 
         assert (answer["type"], answer["code"]) == ("error", code)
         ws.send('{"type": "echo", "n": 1}')
         assert json.loads(ws.recv(timeout=5)) == {"type": "echo", "n": 1}
+
+
+FRAMES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "n", "x"]), inner, max_size=3),
+)
+
+
+@given(st.text(max_size=30) | st.builds(json.dumps, FRAMES))
+def test_every_text_frame_is_answered_by_itself_or_by_an_error(text):
+    answer = json.loads(asyncio.run(_answer({"type": "websocket.receive", "text": text}, Settings())))
+    if answer["type"] == "error":
+        assert answer["code"] in {"not-json", "no-type", "unknown-type", "invalid"} and answer["detail"]
+    else:
+        assert answer == json.loads(text)
 
 
 def test_a_frame_that_is_too_large_closes_the_socket(ready):

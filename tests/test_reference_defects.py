@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+import redis
 from reference_process import app, eventually
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -150,6 +151,11 @@ def count_not_decremented(stack, log):
             assert it.mine() == 1
         time.sleep(5 * HEARTBEAT_S)
         assert it.mine() == 1
+        it.child.kill()
+    with broken(stack, log.with_name("again.log"), "slow_echo") as again:
+        assert again.total() == 1
+    with redis.Redis.from_url(stack["redis"].url) as client:
+        client.flushall()  # nothing else would ever take it away
 
 
 def new_connections_refused(stack, log):

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signum, lambda *_: sys.exit(0))
     gc.disable()  # thousands of objects are made by imports, none of them garbage
 
-    from workbench.reference.tokens import key_in_background
+    from workbench.reference.keys import key_in_background
 
     key = key_in_background(settings.key_file)
 

@@ -21,7 +21,7 @@ DEFECTS = {
     "slow_echo": "Every echo, over HTTP and over sockets, comes 50 ms late.",
     # connections
     "no_reconnect": "Connections to dependencies are kept for ever, also when they are broken.",
-    "count_not_decremented": "A closed socket stays in the registry of connections.",
+    "count_not_decremented": "An entry in the registry of connections is never taken away and never runs out.",
     "new_connections_refused": "After the first failure of Redis no new socket is accepted any more.",
     "sockets_need_redis": "Every frame of a socket asks Redis first, and the socket is closed when Redis is down.",
     # telling

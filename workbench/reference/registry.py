@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from logging import WARNING
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from workbench.reference.deadline import SHARE
@@ -48,6 +49,7 @@ class Registry:
         self._live: dict[str, str] = {}
         self._joining: dict[str, _Joining] = {}
         self._leaving: dict[str, str] = {}
+        self._life_s = inf if settings.has("count_not_decremented") else LIVES * settings.heartbeat_s
         self._wake = asyncio.Event()
         self._reachable = True
         self._tripped = False
@@ -102,8 +104,8 @@ class Registry:
         if self._writer is not None:
             self._writer.cancel()
             await asyncio.wait({self._writer})
-        for connection, user in list(self._live.items()):
-            self._leave(connection, user)
+        for connection in list(self._live):
+            self.leave(connection)
         try:
             await self._write(beat=False, within_s=FAREWELL_S)
         except Unavailable as error:
@@ -145,7 +147,7 @@ class Registry:
         """One batch: departures, arrivals and, with the beat, everybody. Raises `Unavailable`."""
         leaving, joining = dict(self._leaving), dict(self._joining)
         present = (self._live if beat else {}) | {connection: one.user for connection, one in joining.items()}
-        commands = [*_removals(leaving), *_entries(present, life_s=LIVES * self._settings.heartbeat_s)]
+        commands = [*_removals(leaving), *_entries(present, life_s=self._life_s)]
         if beat:
             commands.append(("ZREMRANGEBYSCORE", ALL, "-inf", time.time()))
         if not commands:
@@ -187,7 +189,8 @@ def _entries(connections: dict[str, str], *, life_s: float) -> list[Command]:
     commands: list[Command] = [("ZADD", ALL, *_scored(end, list(connections)))]
     for user, theirs in _by_user(connections).items():
         commands.append(("ZADD", f"{ALL}:{user}", *_scored(end, theirs)))
-        commands.append(("PEXPIRE", f"{ALL}:{user}", int(life_s * 1000)))
+        if isfinite(life_s):
+            commands.append(("PEXPIRE", f"{ALL}:{user}", int(life_s * 1000)))
     return commands
 
 

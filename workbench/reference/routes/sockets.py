@@ -46,7 +46,7 @@ async def socket(websocket: WebSocket, system: Here) -> None:
             answer = await _answer(await websocket.receive(), system.settings)
             if system.settings.has("sockets_need_redis"):
                 await system.store("redis").probe(within_s=system.settings.deadline_s)
-            await websocket.send_text(json.dumps(answer))
+            await websocket.send_text(answer)
     except WebSocketDisconnect:
         pass
     except Problem as problem:
@@ -64,8 +64,8 @@ async def _admit(websocket: WebSocket, system: System, connection: str) -> None:
     await system.connections().join(connection, user)
 
 
-async def _answer(message: Any, settings: Settings) -> dict[str, Any]:
-    """An echo is the whole frame. Raises `WebSocketDisconnect` when the message is the end."""
+async def _answer(message: Any, settings: Settings) -> str:
+    """What to send back; an echo is the whole frame. Raises `WebSocketDisconnect` when the message is the end."""
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", 1005))
     text = message.get("text")
@@ -73,6 +73,7 @@ async def _answer(message: Any, settings: Settings) -> dict[str, Any]:
         return _error("not-text", "Send text frames.")
     try:
         frame = json.loads(text)
+        same = json.dumps(frame, allow_nan=False)
     except (ValueError, RecursionError):
         return _error("not-json", "Send a JSON object.")
     if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
@@ -82,8 +83,8 @@ async def _answer(message: Any, settings: Settings) -> dict[str, Any]:
     if not isinstance(frame.get("n"), int) or isinstance(frame["n"], bool):
         return _error("invalid", 'An echo has a whole number "n".')
     await dawdle(settings)
-    return frame
+    return same
 
 
-def _error(code: str, detail: str) -> dict[str, Any]:
-    return {"type": "error", "code": code, "detail": detail}
+def _error(code: str, detail: str) -> str:
+    return json.dumps({"type": "error", "code": code, "detail": detail})
