@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "workbench"
 
 WAIST = ["errors", "progress", "history"]
 MACHINE_ROOM = [
-    *WAIST, "services", "links", "runtimes", "stack", "faults", "workloads", "driver", "run",
+    *WAIST, "services", "links", "runtimes", "stack", "faults", "workloads", "driver", "runs",
 ]  # fmt: skip
 READING_ROOM = [
     *WAIST, "redact", "models", "checkers", "evidence", "plots", "parameters", "report", "execute", "cli", "__main__",

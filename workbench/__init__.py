@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from workbench.history import History as History
     from workbench.history import Operation as Operation
     from workbench.history import Window as Window
-    from workbench.run import run as run
+    from workbench.runs import run as run
     from workbench.stack import Stack as Stack
     from workbench.workloads import Appends as Appends
     from workbench.workloads import Sessions as Sessions
@@ -52,7 +52,7 @@ _HOME = {
         "workbench.faults",
     ),
     **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),
-    "run": "workbench.run",
+    "run": "workbench.runs",
     "Stack": "workbench.stack",
     **dict.fromkeys(["Appends", "Sessions"], "workbench.workloads"),
 }

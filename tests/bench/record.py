@@ -18,7 +18,7 @@ from workbench import Appends, History, Stack, run
 from workbench.driver import Drivers
 from workbench.history import Operation, disk
 from workbench.history.recorder import BATCH_ROWS, BATCH_S, Recorder
-from workbench.run.plan import make_plan
+from workbench.runs.plan import make_plan
 
 ROUNDS = 5
 KILLS = 10

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import json
 import random
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,23 +23,30 @@ if TYPE_CHECKING:
 
     from workbench.history import Outcome
 
+QUIET_S = 0.15
+"""So long the application has to learn of a socket that came or went before its count is compared."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sessions:
     """Each client holds one WebSocket session of the application and sends it ``payload`` bytes that must come back.
 
-    Kinds: ``connect`` (opening a session, at first and whenever it has broken), ``echo`` (value: its number) and
-    ``count`` (value: ``{"reported": …, "open": …}``: how many sessions the application says this run has, and how
-    many its clients hold open), taken once in the steady state and once at the end. With several drivers it counts
+    Kinds: ``connect`` (opening a session: at first, after leaving, and whenever it has broken), ``echo`` (value: its
+    number), ``leave`` (closing it in order, every ``leave_every`` turns) and ``count`` (value: ``{"reported": …,
+    "open": …}``: how many sessions the application says this run has, and how many its clients hold open), taken once
+    in the steady state and once at the end, when none has come or gone for a moment. With several drivers it counts
     those of the first. ``origin`` is the Origin header.
     """
 
     payload: int = 64
+    leave_every: int = 25
     origin: str = "http://localhost"
 
     def __post_init__(self) -> None:
         if not (isinstance(self.payload, int) and self.payload >= 0):
             raise UsageError(f"The payload of an echo is a number of bytes; got payload={self.payload!r}.")
+        if not (isinstance(self.leave_every, int) and self.leave_every >= 2):
+            raise UsageError(f"A session is left every 2 turns or more; got leave_every={self.leave_every!r}.")
 
     @property
     def name(self) -> str:
@@ -58,8 +67,7 @@ class Sessions:
     async def connect(self, shared: _Shared, client: int) -> _Session:
         from websockets.asyncio.client import connect
 
-        shared.begin_connecting()
-        try:
+        with shared.moving():
             socket = await connect(
                 f"ws://{urlsplit(shared.url).netloc}/ws",
                 additional_headers={"Authorization": f"Bearer {shared.token}"},
@@ -70,18 +78,19 @@ class Sessions:
                 ping_interval=None,
                 close_timeout=0.2,
             )
-        finally:
-            shared.end_connecting()
         session = _Session(shared, socket)
         shared.sessions.add(session)
         return session
 
     def next(self, rng: random.Random, client: int, n: int) -> Ask:
-        return Ask("echo", "", n)
+        leaves = (n + client) % self.leave_every == self.leave_every - 1
+        return Ask("leave") if leaves else Ask("echo", "", n)
 
     async def do(self, connection: _Session, ask: Ask) -> Any:
         if ask.kind == "count":
             return await connection.shared.count()
+        if ask.kind == "leave":
+            return await connection.leave()
         await connection.echo(ask.value, "x" * self.payload)
         return None
 
@@ -121,6 +130,10 @@ class _Session:
                 return
         raise ConnectionResetError("the session was closed")
 
+    async def leave(self) -> None:
+        with self.shared.moving():
+            await self.socket.close()
+
 
 @dataclass(eq=False)
 class _Shared:
@@ -129,33 +142,35 @@ class _Shared:
     url: str
     token: str = field(repr=False)
     sessions: set[_Session] = field(default_factory=set)
-    _connecting: int = 0
-    _quiet: asyncio.Event = field(default_factory=asyncio.Event)
+    _moving: int = 0
+    _moved_at: float = 0.0
 
-    def __post_init__(self) -> None:
-        self._quiet.set()
-
-    def begin_connecting(self) -> None:
-        self._connecting += 1
-        self._quiet.clear()
-
-    def end_connecting(self) -> None:
-        self._connecting -= 1
-        if not self._connecting:
-            self._quiet.set()
+    @contextlib.contextmanager
+    def moving(self) -> Iterator[None]:
+        """A session is being opened or closed."""
+        self._moving += 1
+        try:
+            yield
+        finally:
+            self._moving -= 1
+            self._moved_at = time.monotonic()
 
     async def count(self) -> dict[str, int]:
-        """Ask the application at a quiet moment: none is being opened, and as many are open after as before."""
+        """Ask the application at a quiet moment: none has come or gone shortly before, and none while it is asked."""
         while True:
-            await self._quiet.wait()
-            before = self._open()
+            moved_at = self._moved_at
+            wait = moved_at + QUIET_S - time.monotonic()
+            if self._moving or wait > 0:
+                await asyncio.sleep(max(wait, QUIET_S / 10))
+                continue
+            held = self._open()
             http = await Http.to(self.url)
             try:
                 answer = await http.request("GET", "/connections", token=self.token)
             finally:
                 http.close()
-            if before == self._open() and self._quiet.is_set():
-                return {"reported": answer["mine"], "open": before}
+            if not self._moving and moved_at == self._moved_at and held == self._open():
+                return {"reported": answer["mine"], "open": held}
 
     def _open(self) -> int:
         return sum(not session.closed for session in self.sessions)

@@ -15,10 +15,10 @@ from workbench.faults import Planned, Repeated
 from workbench.history import Doubt, History, disk
 from workbench.history.folder import run_folder
 from workbench.history.recorder import cannot_write
-from workbench.run.judging import died, saturated, unsteady
-from workbench.run.live import Live
-from workbench.run.plan import Plan, make_plan
-from workbench.run.schedule import Schedule
+from workbench.runs.judging import died, saturated, unsteady
+from workbench.runs.live import Live
+from workbench.runs.plan import Plan, make_plan
+from workbench.runs.schedule import Schedule
 
 if TYPE_CHECKING:
     from workbench.stack import Stack

@@ -91,7 +91,7 @@ def test_a_kill_under_load_is_recorded(stack, folder, monkeypatch):
 
 def test_several_workloads_share_the_clients_and_several_drivers_play_them(stack, folder):
     history = run(
-        stack, [Appends(via="app"), Sessions()], clients=6, rate_hz=120, duration_s=1.2, drivers=2,
+        stack, [Appends(via="app"), Sessions(leave_every=1000)], clients=6, rate_hz=120, duration_s=1.2, drivers=2,
         faults=[between(0.8, 1.0, Nothing())],
     )  # fmt: skip
     assert "unproven" not in kinds(history)
@@ -354,8 +354,6 @@ def test_nothing_of_the_progress_stays_in_a_notebook(tmp_path):
 
 
 def test_importing_run_imports_nothing_heavy():
-    code = (
-        "import sys, workbench.run; print({'pandas', 'matplotlib', 'pyarrow', 'pymongo', 'psycopg'} & set(sys.modules))"
-    )
+    code = "import sys, workbench.runs; print({'pandas', 'matplotlib', 'pyarrow', 'pymongo', 'psycopg'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert shown.stdout.strip() == "set()"

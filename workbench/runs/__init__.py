@@ -1,5 +1,5 @@
 """Clients times rate times schedule: one execution of a workload against a stack, recorded as a history."""
 
-from workbench.run.conduct import run
+from workbench.runs.conduct import run
 
 __all__ = ["run"]

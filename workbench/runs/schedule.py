@@ -32,6 +32,7 @@ class Schedule:
         self._stack, self._planned, self._folder, self._t0_ns, self._gate = stack, planned, folder, t0_ns, gate
         self._windows: dict[int, Window] = {}
         self._inflicted: dict[int, Inflicted] = {}
+        self._healing: list[threading.Thread] = []
         self.doubts: list[Doubt] = []
         self.error: BaseException | None = None
         self.ended_early = threading.Event()
@@ -67,16 +68,20 @@ class Schedule:
                         return
                     self._begin(i)
                 else:
-                    self._heal(i)
+                    healing = threading.Thread(target=self._heal, args=(i,), name="workbench-heal", daemon=True)
+                    self._healing.append(healing)  # a service may take its time to start: the next fault does not wait
+                    healing.start()
         except BaseException as error:
-            self.error = error
-            self.ended_early.set()
+            self._fail(error)
         finally:
+            for healing in self._healing:
+                healing.join()
             for i in list(self._inflicted):
-                try:
-                    self._heal(i)
-                except BaseException as error:
-                    self.error = self.error or error
+                self._heal(i)
+
+    def _fail(self, error: BaseException) -> None:
+        self.error = self.error or error
+        self.ended_early.set()
 
     def _begin(self, i: int) -> None:
         fault = self._planned[i].fault
@@ -105,7 +110,11 @@ class Schedule:
         inflicted = self._inflicted.pop(i, None)
         if inflicted is None:
             return
-        inflicted.heal()
+        try:
+            inflicted.heal()
+        except BaseException as error:
+            self._fail(error)
+            return
         healed = (inflicted.healed_ns - self._t0_ns) / 1e9 if inflicted.healed_ns is not None else self._now()
         self._windows[i] = window = replace(self._windows[i], healed=healed)
         append_window(self._folder, i, healed=healed)

@@ -9,7 +9,7 @@ from workbench.driver.spec import LATE_S
 from workbench.history import Doubt
 
 if TYPE_CHECKING:
-    from workbench.run.plan import Plan
+    from workbench.runs.plan import Plan
     from workbench.stack import Death
 
 LEAST_STEADY = 20
