@@ -78,9 +78,10 @@ def test_known_secrets_come_from_parameters_and_the_environment(monkeypatch):
     monkeypatch.setenv(VARIABLE, "first-one, second-one\nthird-one")
     monkeypatch.setenv("SOME_SERVICE_TOKEN", "abc-123-def")
     monkeypatch.setenv("DATABASE_PASSWORD", "postgres")
+    monkeypatch.setenv("PWD", "/where/we/work")
     redactor = Redactor.known({"password": "hunter-22", "clients": "eight-clients"})
-    text = "first-one second-one third-one abc-123-def hunter-22 eight-clients postgres"
-    assert redactor.text(text) == f"{MASK} {MASK} {MASK} {MASK} {MASK} eight-clients postgres"
+    text = "first-one second-one third-one abc-123-def hunter-22 eight-clients postgres /where/we/work"
+    assert redactor.text(text) == f"{MASK} {MASK} {MASK} {MASK} {MASK} eight-clients postgres /where/we/work"
 
 
 def test_files_are_redacted_where_they_stand(tmp_path):

@@ -7,9 +7,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workbench import report
 from workbench.errors import UsageError
+from workbench.report.ansi import to_html
+from workbench.report.notebook import render
 from workbench.report.record import read_run
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -219,3 +223,90 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
     shutil.rmtree(tmp_path)
     with pytest.raises(UsageError, match="holds no run"):
         report.write(tmp_path)
+
+
+# -- the notebook's body
+
+
+def rendered(tmp_path: Path, *cells: dict) -> str:
+    path = tmp_path / "notebook.ipynb"
+    path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "# T"}, *cells]}))
+    return render(path)[1]
+
+
+def code(source: str, *outputs: dict) -> dict:
+    return {"cell_type": "code", "source": source, "outputs": list(outputs)}
+
+
+def test_code_is_coloured_and_escaped(tmp_path):
+    body = rendered(tmp_path, code('if 1 < 2:\n    print("<b>")  # why'))
+    assert '<span class="k">if</span>' in body
+    assert "&lt;b&gt;" in body
+    assert '<span class="c1"># why</span>' in body
+
+
+def test_prose_has_tables_links_and_attachments(tmp_path):
+    source = "| a | b |\n|---|---|\n| 1 | 2 |\n\n[far](https://far.example) ![dot](attachment:dot.png)"
+    body = rendered(
+        tmp_path, {"cell_type": "markdown", "source": source, "attachments": {"dot.png": {"image/png": PIXEL}}}
+    )
+    assert "<td>1</td>" in body
+    assert '<a href="https://far.example">far</a>' in body
+    assert f'src="data:image/png;base64,{PIXEL}" alt="dot"' in body
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (
+            {"text/plain": "a < b", "text/html": ["<i>a</i>", "<script>x()</script>"]},
+            '<div class="rich"><i>a</i></div>',
+        ),
+        ({"text/plain": "a < b"}, '<pre class="words">a &lt; b</pre>'),
+        ({"text/markdown": "*a*", "text/plain": "a"}, "<em>a</em>"),
+        ({"image/svg+xml": "<svg/>", "text/plain": "a"}, 'src="data:image/svg+xml;base64,PHN2Zy8+"'),
+        ({"application/x-strange": "a"}, ""),
+    ],
+)
+def test_of_several_forms_of_an_output_the_richest_is_shown(tmp_path, data, shown):
+    body = rendered(tmp_path, code("x", {"output_type": "execute_result", "metadata": {}, "data": data}))
+    assert shown in body
+    assert "script" not in body
+
+
+def test_streams_and_tracebacks_keep_their_colours(tmp_path):
+    body = rendered(
+        tmp_path,
+        code(
+            "x",
+            {"output_type": "stream", "name": "stderr", "text": "careful"},
+            {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["\x1b[1;31mE\x1b[0m: <v>"]},
+            {"output_type": "error", "ename": "E", "evalue": "v", "traceback": []},
+        ),
+    )
+    assert '<pre class="words stderr">careful</pre>' in body
+    assert '<pre class="words error"><span class="ansi-red ansi-bold">E</span>: &lt;v&gt;</pre>' in body
+    assert '<pre class="words error">E: v</pre>' in body
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[38;5;196mb\x1b[39mc", 'a<span class="ansi-red">b</span>c'),
+        ("\x1b[38;2;0;200;0mb", '<span class="ansi-green">b</span>'),
+        ("\x1b[38;5;241mb\x1b[m", '<span class="ansi-quiet">b</span>'),
+        ("\x1b[2Ka\x07\x1b[?25hb", "ab"),
+        ("\x1b[48;5;3;1mb", '<span class="ansi-bold">b</span>'),
+        ("\x1b", ""),
+    ],
+)
+def test_terminal_colours(text, shown):
+    assert to_html(text) == shown
+
+
+@given(st.text(st.sampled_from("a<&\x1b[]0123;m?K\x07\n")))
+def test_whatever_a_terminal_would_get_a_page_stays_whole(text):
+    shown = to_html(text)
+    assert "\x1b" not in shown
+    assert shown.count("<span") == shown.count("</span>")
+    assert re.sub(r"</?span[^<>]*>", "", shown).count("<") == 0

@@ -49,7 +49,8 @@ class Redactor:
         values |= {
             value
             for name, value in os.environ.items()
-            if is_secret_name(name) and name != VARIABLE and len(value) >= 8 and not value.isalpha()  # not "postgres"
+            # Neither the working directory nor a password like "postgres", which would be found everywhere.
+            if is_secret_name(name) and name not in (VARIABLE, "PWD") and len(value) >= 8 and not value.isalpha()
         }
         values |= {part.strip() for part in re.split(r"[,\n]", os.environ.get(VARIABLE, ""))}
         return cls(values)

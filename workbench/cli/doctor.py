@@ -21,6 +21,7 @@ from rich.table import Table
 
 from workbench.errors import WorkbenchError
 from workbench.execute.folder import ENOUGH
+from workbench.history.folder import RUN
 
 FEWEST_DESCRIPTORS = 1024
 LEAST_MEMORY = 1 << 30
@@ -89,26 +90,30 @@ def _services() -> Iterator[Row]:
     from workbench.stack import Stack
 
     with tempfile.TemporaryDirectory(prefix="workbench-doctor-") as folder:
-        os.environ["WORKBENCH_RUN"] = folder
+        os.environ[RUN] = folder  # their logs
         for name in services.names():
             try:
                 with Stack(name) as stack:
                     running = stack[name]
                     yield Row(name, "ok", f"{running.program}, ready in {running.ready_ms:.0f} ms, {_way(running.pid)}")
             except WorkbenchError as error:
-                yield Row(name, "missing", type(error).__name__, str(error))
+                yield Row(name, "missing", "could not be started", str(error))
+        del os.environ[RUN]
 
 
 def _way(pid: int | None) -> str:
-    """Which of the three ways led to the program of a process."""
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0") if pid else []
-    given = {value: name for name, value in os.environ.items() if name.startswith("WORKBENCH_")}
-    for word in words[:2]:
-        if word in given:
-            return f"{word} ({given[word]})"
-        if word.startswith(sys.prefix) and word != sys.executable:
-            return f"{word} (from its wheel)"
-    return f"{shutil.which(words[0]) or words[0]} (from PATH)" if words else ""
+    """Which program a process runs, and which of the three ways led to it."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return "gone again"
+    program = words[1] if Path(words[0]).name.startswith("python") else words[0].split(" ")[0]
+    if program == "-m":
+        return "with this Python"
+    for name, value in os.environ.items():
+        if name.startswith("WORKBENCH_") and shutil.which(value) == program:
+            return f"{program} ({name})"
+    return f"{program} ({'from its wheel' if program.startswith(sys.prefix) else 'from PATH'})"
 
 
 def _docker() -> Row:

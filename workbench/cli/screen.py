@@ -65,7 +65,7 @@ class Screen:
                 line.share = t / duration if duration else 1.0
                 counts = " · ".join(f"{event[o]:,} {o}" for o in ("ok", "fail", "info") if event.get(o))
                 line.run = f"{t:.1f} of {duration:g} s · {rate:,.0f} operations/s · {counts}".removesuffix(" · ")
-                if self._live is None and time.monotonic() - line.said > PLAIN_EVERY_S:
+                if self._live is None and t >= 0.5 and time.monotonic() - line.said > PLAIN_EVERY_S:
                     line.said = time.monotonic()
                     self._say(job, line.run)
             case {"event": "fault", "verb": verb, "state": state}:

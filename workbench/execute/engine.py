@@ -1,6 +1,6 @@
 """Papermill's own machinery on a kernel that is already starting: parameters, cells, timing, one file at the end.
 
-Importing this costs most of a second: do it while a kernel starts, after `workbench.report.imports.quicken`.
+Importing this costs half a second: do it while a kernel starts, inside `workbench.report.imports.direct`.
 """
 
 from __future__ import annotations

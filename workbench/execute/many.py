@@ -83,8 +83,8 @@ def _run_on_kernel(job: Job, live: _Live, *, cwd: Path, cell_timeout_s: float) -
     env = {**os.environ, RUN: str(job.folder), progress.VARIABLE: str(told)}
     kernel = Kernel(cwd=cwd, env=env, log=logs / "kernel.log")
     with live.kernel(kernel):
-        imports.quicken()
-        from workbench.execute import engine  # while the kernel starts
+        with imports.direct():  # while the kernel starts
+            from workbench.execute import engine
 
         return engine.run_notebook(
             job,

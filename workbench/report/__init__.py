@@ -35,9 +35,11 @@ def write(run_folder: Path) -> Path:
 
 def write_notebook(note: Note) -> Path:
     """Write the page of one notebook; its path."""
+    from markupsafe import Markup
+
     from workbench.report.notebook import render
 
-    lead, body = render(note.folder / "notebook.ipynb")
+    lead, body = map(Markup, render(note.folder / "notebook.ipynb"))
     page = note.folder / PAGE
     _keep(page, _render("notebook.html.j2", note=note, lead=lead, body=body))
     return page
@@ -54,7 +56,7 @@ def _render(template: str, **values: Any) -> str:
 
 def _keep(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}")
-    beside.write_text(text, encoding="utf-8")
+    beside.write_text(text, encoding="utf-8", errors="replace")
     beside.replace(path)
 
 
