@@ -191,6 +191,9 @@ class Keeper:
         number, answer = next(self._numbers), _Answer(child)
         message = json.dumps({"id": number, "do": act, **fields}).encode()
         what = fields["argv"][0] if child is not None else act
+        too_long = ServiceError(f"Cannot start {what}: arguments and environment take {len(message):,} bytes.")
+        if len(message) > supervisor.LARGEST_MESSAGE:
+            raise too_long
         self._waiting[number] = answer
         try:
             if self.ended:
@@ -199,12 +202,8 @@ class Keeper:
         except OSError as error:
             del self._waiting[number]
             if error.errno == errno.EMSGSIZE:
-                raise ServiceError(
-                    f"Cannot start {what}: arguments and environment take {len(message):,} bytes."
-                ) from None
-            raise ServiceError(
-                f"Cannot {act} {what}: the supervisor is gone ({error}). Start the stack again."
-            ) from error
+                raise too_long from None
+            raise ServiceError(f"Cannot {act} {what}: the supervisor is gone ({error}). Make a new stack.") from error
         answer.arrived.wait()
         if "error" in answer.message:
             where = answer.message.get("path") or what

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.errors import ServiceError, ServiceExited
+from workbench.errors import ServiceError, ServiceExited, UsageError
 from workbench.progress import tell
 from workbench.runtimes import ports
 from workbench.runtimes.children import Child, keeper
@@ -61,6 +61,7 @@ class Running:
 
         ``limit_s`` is how long a start may take. Raises `ServiceError` when an asked ``port`` is taken.
         """
+        _check_limit(name, limit_s)
         self.name = name
         self.service = service
         self.runtime = NAME
@@ -80,8 +81,12 @@ class Running:
         self._helpers: list[Child] = []
         self._lock = threading.RLock()
         data = folder / name
-        data.mkdir()
-        data.chmod(0o711)
+        try:
+            data.mkdir()
+            data.chmod(0o711)  # a server that runs as another user passes through
+        except OSError as error:
+            self._port.release()
+            raise ServiceError(f"The data folder {data} of {name} cannot be made: {error.strerror}.") from error
         password = secrets.token_urlsafe(24)
         self.place = Place(name, HOST, self._port.number, data, log, secrets={"password": password}, spawn=self._helper)
 
@@ -264,3 +269,8 @@ class Running:
         tell("service", name=self.name, state="died", program=self.program)
         if self._on_death is not None:
             self._on_death(death)
+
+
+def _check_limit(name: str, limit_s: float) -> None:
+    if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not limit_s > 0:
+        raise UsageError(f"{name}: limit_s is the seconds a start may take, above 0, not {limit_s!r}.")

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from workbench.errors import ServiceError
@@ -22,8 +23,10 @@ LEAST_ROOM = 64 << 20
 _NAME = re.compile(r"workbench-(\d+)-(\d+)-(\d+)-[0-9a-f]{8}")
 
 
-def new_folder(*, room: int = LEAST_ROOM) -> Path:
+def new_folder(keep: Callable[[Path], None], *, room: int = LEAST_ROOM) -> Path:
     """A new empty folder, in /dev/shm when that has 1 GiB and ``room`` bytes free, else in the temporary directory.
+
+    ``keep`` is told its name before it is made, so that whoever removes it after our death knows it from the beginning.
 
     Others may pass through it (a server may run as another user) but not list it.
     Raises `ServiceError` when neither place has ``room`` bytes free or can be written.
@@ -37,6 +40,7 @@ def new_folder(*, room: int = LEAST_ROOM) -> Path:
             "Free some space, or name a larger folder with the environment variable TMPDIR."
         )
     folder = base / f"workbench-{_namespace()}-{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(4)}"
+    keep(folder)
     try:
         folder.mkdir()
         folder.chmod(0o711)

@@ -12,7 +12,7 @@ import socket
 import weakref
 from pathlib import Path
 
-from workbench.errors import ServiceError
+from workbench.errors import ServiceError, UsageError
 
 _LOWEST, _HIGHEST = 10_000, 65_535
 
@@ -33,10 +33,10 @@ class Port:
 
 
 def reserve(number: int | None = None, *, host: str = "127.0.0.1") -> Port:
-    """Reserve this port, or a free one. Raises `ServiceError` when the asked one is taken, or none is free."""
+    """Reserve this port, or a free one. Raises `ServiceError` when it is taken, or none is free."""
     if number is not None:
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 65_535:
-            raise ServiceError(f"A port is a whole number from 1 to 65535, not {number!r}.")
+            raise UsageError(f"A port is a whole number from 1 to 65535, not {number!r}.")
         port = _try(number, host)
         if port is None:
             raise ServiceError(

@@ -18,7 +18,7 @@ Messages are JSON, one per SOCK_SEQPACKET datagram. Requests carry an ``id`` tha
     {"do": "stop"}                           → kills everything, removes the folders, closes the socket
 
 Unasked it reports ``{"exit": pid, "code": returncode, "at": monotonic_ns}`` as soon as a process it started ends
-(a negative code is the signal that ended it). A request that fails is answered ``{"id", "error", "errno", "path"}``.
+(a negative code is the signal that ended it). A request that fails is answered ``{"id", "error", "path"}``.
 """
 
 # ruff: noqa: PTH123, PTH208 - pathlib would take as long to import as all the rest
@@ -58,11 +58,10 @@ def descendants(root: int) -> list[int]:
 
 
 def send_signal(pid: int, number: int) -> bool:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        return False
-    return True
+        return True
+    return False
 
 
 class Supervisor:
@@ -115,14 +114,13 @@ class Supervisor:
         if not message:
             return False
         request = json.loads(message)
-        act = request["do"]
-        if act == "stop":
+        if request["do"] == "stop":
             return False
         descriptors: list[int] = []
         try:
-            result = getattr(self, act)(request, descriptors)
+            result = getattr(self, request["do"])(request, descriptors)
         except OSError as error:
-            result = {"error": error.strerror or str(error), "errno": error.errno, "path": error.filename}
+            result = {"error": error.strerror or str(error), "path": error.filename}
         self.tell({"id": request["id"], **result}, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
@@ -238,23 +236,29 @@ class Supervisor:
         return {}
 
     def forget(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
-        if request["folder"] in self.folders:
-            self.folders.remove(request["folder"])
+        self.folders = [folder for folder in self.folders if folder != request["folder"]]
         return {}
 
     # --- what happens by itself
 
-    def reap(self) -> None:
+    def reap(self) -> bool:
+        """Take note of who has ended; whether nobody is left."""
+        nobody = True
         with contextlib.suppress(ChildProcessError):
-            while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if pid == 0:
-                    break
-                self.creators.add(pid)
+            while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                pid = ended.si_pid
                 if pid in self.running:
                     self.running.discard(pid)
-                    self.tell({"exit": pid, "code": os.waitstatus_to_exitcode(status), "at": time.monotonic_ns()})
+                    with contextlib.suppress(OSError):  # what it left in its group would keep its port from the next
+                        os.killpg(pid, signal.SIGKILL)
+                    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                    self.tell({"exit": pid, "code": code, "at": time.monotonic_ns()})
+                else:
+                    os.waitpid(pid, 0)
+                self.creators.add(pid)
+            nobody = False  # there are children, and none of them has ended
         self.free_shared_memory()
+        return nobody
 
     def free_shared_memory(self) -> None:
         """A SIGKILLed PostgreSQL leaves a System V segment. Those of our dead that nobody is attached to go."""
@@ -276,17 +280,13 @@ class Supervisor:
         while time.monotonic() < deadline:
             for pid in descendants(os.getpid()):
                 send_signal(pid, signal.SIGKILL)
-            self.reap()
-            try:
-                os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
+            if self.reap():
                 break
             time.sleep(0.002)
-        if self.folders:
-            import shutil
+        import shutil  # late: it takes as long to import as the rest
 
-            for folder in self.folders:
-                shutil.rmtree(folder, ignore_errors=True)
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
         self.channel.close()
         os._exit(0)
 

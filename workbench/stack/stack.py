@@ -94,8 +94,7 @@ class Stack:
         logs = run_folder() / "logs"
         logs.mkdir(exist_ok=True)
         try:
-            self._folder = new_folder()
-            keeper().keep(self._folder)
+            self._folder = new_folder(keeper().keep)
             for name, service in self._services.items():
                 self._running[name] = running = Running(
                     service,
