@@ -12,7 +12,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from workbench.errors import FaultError, NotProven, ServiceError, ServiceExited, UnknownService, UsageError
+from workbench.errors import (
+    FaultError,
+    NotProven,
+    ProgramMissing,
+    ServiceError,
+    ServiceExited,
+    UnknownService,
+    UsageError,
+)
 from workbench.history.folder import run_folder
 from workbench.runtimes.order import start_in_order
 from workbench.services.redis import Redis
@@ -180,6 +188,33 @@ def test_an_asked_port_that_is_taken_fails_before_anything_runs():
         stack = Stack(redis={"port": taken.getsockname()[1]})
         with pytest.raises(ServiceError, match="taken"):
             stack.start()
+
+
+def test_a_missing_program_is_told_and_nothing_is_left(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_REDIS", "/no/such/redis")
+    stack = Stack("redis")
+    with pytest.raises(ProgramMissing, match="WORKBENCH_REDIS=/no/such/redis"):
+        stack.start()
+    assert not stack["redis"].place.data.parent.exists()
+
+
+@dataclass(frozen=True)
+class Never(Redis):
+    """A service that runs and is never ready."""
+
+    def probe(self, place, *, timeout_s):
+        raise OSError("not yet")
+
+
+def test_an_interrupted_start_leaves_nothing():
+    stack = Stack(never=Never(), redis={})
+    threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT]).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        stack.start()
+    assert time.monotonic() - began < 5
+    assert not stack["never"].alive
+    assert not stack["never"].place.data.parent.exists()
 
 
 def test_stop_leaves_nothing_and_may_be_called_twice():
