@@ -120,3 +120,10 @@ def test_it_is_saved_and_read(history, tmp_path):
 def test_where_there_is_no_history_the_error_says_what_was_looked_for(tmp_path):
     with pytest.raises(HistoryError, match=r"There is no history in .*neither run\.json nor history\.parquet"):
         History.read(tmp_path)
+
+
+def test_until_leaves_out_what_came_later():
+    early, late = (Operation(client=0, kind="read", called=t, returned=t + 1, outcome="ok") for t in (1.0, 2.0))
+    windows = [Window(fault="kill redis", began=t, healed=t + 0.5) for t in (1.5, 2.0)]
+    history = History.of([early, late], windows=windows, facts={"duration_s": 5.0}).until(2.0)
+    assert (len(history), history.windows, history.facts["duration_s"]) == (1, (windows[0],), 2.0)

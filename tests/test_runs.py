@@ -91,7 +91,7 @@ def test_a_kill_under_load_is_recorded(stack, folder, monkeypatch):
 
 def test_several_workloads_share_the_clients_and_several_drivers_play_them(stack, folder):
     history = run(
-        stack, [Appends(via="app"), Sessions(leave_every=1000)], clients=6, rate_hz=120, duration_s=1.2, drivers=2,
+        stack, [Appends(via="app"), Sessions()], clients=6, rate_hz=120, duration_s=1.2, drivers=2,
         faults=[between(0.8, 1.0, Nothing())],
     )  # fmt: skip
     assert "unproven" not in kinds(history)

@@ -118,6 +118,12 @@ class History:
             windows = tuple(window for window in windows if words & set(re.split(r"\W+", window.fault)))
         return replace(self, columns=c.where(mask), windows=windows)
 
+    def until(self, end_s: float) -> History:
+        """The same history as if nothing had been called, and no fault begun, at or after ``end_s`` seconds."""
+        windows = tuple(window for window in self.windows if window.began < end_s)
+        facts = {**self.facts, "duration_s": min(end_s, self.facts.get("duration_s", end_s))}
+        return replace(self, columns=self.columns.where(self.columns.called < end_s), windows=windows, facts=facts)
+
     def count(self, outcome: Outcome) -> int:
         return int(np.count_nonzero(self.columns.outcome == OUTCOMES.index(outcome)))
 

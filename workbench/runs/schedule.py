@@ -31,8 +31,7 @@ class Schedule:
     ) -> None:
         self._stack, self._planned, self._folder, self._t0_ns, self._gate = stack, planned, folder, t0_ns, gate
         self._windows: dict[int, Window] = {}
-        self._inflicted: dict[int, Inflicted] = {}
-        self._healing: list[threading.Thread] = []
+        self._threads: list[threading.Thread] = []
         self.doubts: list[Doubt] = []
         self.error: BaseException | None = None
         self.ended_early = threading.Event()
@@ -55,35 +54,40 @@ class Schedule:
         self._thread.join()
 
     def _work(self) -> None:
-        moments = [(plan.begin_s, 1, i) for i, plan in enumerate(self._planned)]
-        moments += [(plan.heal_s, 0, i) for i, plan in enumerate(self._planned)]  # heals first when both fall together
         try:
-            for at_s, begins, i in sorted(moments):
-                if self._stopping.wait(max(0.0, at_s - self._now())):
-                    return
-                if begins:
-                    if not self._windows and (reason := self._gate()):
-                        self.doubts.append(Doubt("unsteady", reason))
-                        self.ended_early.set()
-                        return
-                    self._begin(i)
-                else:
-                    healing = threading.Thread(target=self._heal, args=(i,), name="workbench-heal", daemon=True)
-                    self._healing.append(healing)  # a service may take its time to start: the next fault does not wait
-                    healing.start()
+            for i, plan in sorted(enumerate(self._planned), key=lambda numbered: numbered[1].begin_s):
+                if self._stopping.wait(max(0.0, plan.begin_s - self._now())):
+                    break
+                if not self._threads and (reason := self._gate()):  # once, before the first fault
+                    self.doubts.append(Doubt("unsteady", reason))
+                    self.ended_early.set()
+                    break
+                # Each in a thread of its own: a proof or a heal may take its time, and the next fault does not wait.
+                thread = threading.Thread(target=self._one, args=(i,), name=f"workbench-{plan.fault}", daemon=True)
+                self._threads.append(thread)
+                thread.start()
         except BaseException as error:
             self._fail(error)
-        finally:
-            for healing in self._healing:
-                healing.join()
-            for i in list(self._inflicted):
-                self._heal(i)
+        for thread in self._threads:
+            thread.join()
+
+    def _one(self, i: int) -> None:
+        """One fault from begin to heal. One that begins late heals later: it lasts as long as planned."""
+        plan = self._planned[i]
+        heal_s = max(plan.begin_s, self._now()) + plan.heal_s - plan.begin_s
+        try:
+            inflicted = self._begin(i)
+            self._stopping.wait(max(0.0, heal_s - self._now()))
+            self._heal(i, inflicted)
+        except BaseException as error:
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         self.error = self.error or error
+        self._stopping.set()
         self.ended_early.set()
 
-    def _begin(self, i: int) -> None:
+    def _begin(self, i: int) -> Inflicted:
         fault = self._planned[i].fault
         window = Window(fault=str(fault), began=self._now(), healed=None)
         self._windows[i] = window
@@ -95,7 +99,6 @@ class Schedule:
             raise
         except Exception as error:
             raise FaultError(f"{window.fault} could not be begun at {window.began:.1f} s: {error}") from error
-        self._inflicted[i] = inflicted
         began = (inflicted.began_ns - self._t0_ns) / 1e9
         self._windows[i] = window = replace(window, began=began, proof=inflicted.proof)
         append_window(self._folder, i, began=window.began, proof=window.proof)
@@ -106,15 +109,10 @@ class Schedule:
             "fault", verb=window.fault, state=state, t=round(self._now(), 3), text=inflicted.doubt or window.proof
         )
 
-    def _heal(self, i: int) -> None:
-        inflicted = self._inflicted.pop(i, None)
-        if inflicted is None:
-            return
-        try:
-            inflicted.heal()
-        except BaseException as error:
-            self._fail(error)
-            return
+        return inflicted
+
+    def _heal(self, i: int, inflicted: Inflicted) -> None:
+        inflicted.heal()
         healed = (inflicted.healed_ns - self._t0_ns) / 1e9 if inflicted.healed_ns is not None else self._now()
         self._windows[i] = window = replace(self._windows[i], healed=healed)
         append_window(self._folder, i, healed=healed)

@@ -31,26 +31,28 @@ QUIET_S = 0.15
 class Sessions:
     """Each client holds one WebSocket session of the application and sends it ``payload`` bytes that must come back.
 
-    Kinds: ``connect`` (opening a session: at first, after leaving, and whenever it has broken), ``echo`` (value: its
-    number), ``leave`` (closing it in order, every ``leave_every`` turns) and ``count`` (value: ``{"reported": …,
-    "open": …}``: how many sessions the application says this run has, and how many its clients hold open), taken once
-    in the steady state and once at the end, when none has come or gone for a moment. With several drivers it counts
-    those of the first. ``origin`` is the Origin header.
+    They stay open unless they break. With ``leave_every`` they are closed in order every so many turns, and opened
+    anew: the workload is then named ``visits``. ``origin`` is the Origin header.
+
+    Kinds: ``connect`` (opening a session), ``echo`` (value: its number), ``leave`` and ``count`` (value:
+    ``{"reported": …, "open": …}``: how many sessions the application says this workload has, and how many its clients
+    hold open), taken once in the steady state and once at the end, when none has come or gone for a moment. With
+    several drivers it counts those of the first.
     """
 
     payload: int = 64
-    leave_every: int = 25
+    leave_every: int | None = None
     origin: str = "http://localhost"
 
     def __post_init__(self) -> None:
         if not (isinstance(self.payload, int) and self.payload >= 0):
             raise UsageError(f"The payload of an echo is a number of bytes; got payload={self.payload!r}.")
-        if not (isinstance(self.leave_every, int) and self.leave_every >= 2):
+        if self.leave_every is not None and not (isinstance(self.leave_every, int) and self.leave_every >= 2):
             raise UsageError(f"A session is left every 2 turns or more; got leave_every={self.leave_every!r}.")
 
     @property
     def name(self) -> str:
-        return "sessions"
+        return "sessions" if self.leave_every is None else "visits"
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -83,7 +85,7 @@ class Sessions:
         return session
 
     def next(self, rng: random.Random, client: int, n: int) -> Ask:
-        leaves = (n + client) % self.leave_every == self.leave_every - 1
+        leaves = self.leave_every is not None and (n + client) % self.leave_every == self.leave_every - 1
         return Ask("leave") if leaves else Ask("echo", "", n)
 
     async def do(self, connection: _Session, ask: Ask) -> Any:
