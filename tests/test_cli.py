@@ -94,9 +94,16 @@ def test_what_makes_no_sense_is_refused_before_anything_starts(project, capfd, a
 
 
 def test_a_file_that_is_no_notebook_is_refused(project, capfd):
-    (project / "notebooks" / "odd.ipynb").write_text("{}")
-    assert call(["run", "odd"]) == 4
-    assert "cannot be read as a notebook" in capfd.readouterr().err
+    for text in ("", "{", "{}", "[]", '{"cells": [1]}'):
+        (project / "notebooks" / "odd.ipynb").write_text(text)
+        assert call(["run", "odd"]) == 4
+        assert "cannot be read as a notebook" in capfd.readouterr().err
+
+
+def test_a_defect_of_the_workbench_does_not_look_like_a_verdict(project, capfd, monkeypatch):
+    monkeypatch.setattr("workbench.cli.app", None)
+    assert call(["list"]) == 3
+    assert "defect of the workbench" in capfd.readouterr().err
 
 
 def test_a_refusal_takes_less_than_two_seconds(project):
@@ -161,15 +168,16 @@ def test_notebooks_are_found_by_name_number_path_and_expression(project, capfd, 
 
 @pytest.mark.parametrize(
     ("expression", "fits"),
-    [("held", True), ("happy path", False), ("path and not kill", True), ("(kill or HELD)", True), ("not held", False)],
+    [("held", True), ("path and not kill", True), ("(kill or HELD)", True), ("not held", False), ("kill", False)],
 )
 def test_expressions(expression, fits):
-    notebook = Notebook(FIXTURES / "held.ipynb")
-    if expression == "happy path":
-        with pytest.raises(UsageError):
-            matches(expression, notebook)
-    else:
-        assert matches(expression, notebook) is fits
+    assert matches(expression, Notebook(FIXTURES / "held.ipynb")) is fits
+
+
+@pytest.mark.parametrize("expression", ["happy path", "held and", "(held", "", "held == held"])
+def test_an_expression_that_cannot_be_read_is_refused(expression):
+    with pytest.raises(UsageError, match="cannot be read"):
+        matches(expression, Notebook(FIXTURES / "held.ipynb"))
 
 
 def test_list_and_show(project, capfd):
@@ -229,3 +237,34 @@ def test_plain_papermill_works_with_every_profile(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "verdict.json").read_text())["claims"][0]["verdict"] == "held"
+
+
+def test_the_doctor_tries_every_service_and_names_the_cure(project):
+    def examine(**env: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "workbench", "doctor"],
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, " ".join(done.stdout.split())
+
+    code, shown = examine()
+    assert code == 0
+    for part in (
+        "Python 3.",
+        "redis",
+        "postgres",
+        "mongo",
+        "reference",
+        "ready in",
+        "Docker",
+        "user namespaces",
+        "disk",
+    ):
+        assert part in shown, part
+    code, shown = examine(WORKBENCH_REDIS="/nowhere/redis-server")
+    assert code == 3
+    assert "WORKBENCH_REDIS=/nowhere/redis-server is not a program" in shown
+    assert "Not every experiment can run here: see redis." in shown

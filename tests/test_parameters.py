@@ -114,6 +114,8 @@ def test_without_a_parameters_cell_nothing_can_be_passed():
         ("clients: int = count()", "no plain value"),
         ("clients: Whole = 8", "the type Whole cannot be checked"),
         ("clients: int = ", "is not Python"),
+        ('clients: "a b" = 1', "cannot be read: 'a b'"),
+        ("clients: dict = {[]: 1}", "no plain value"),
     ],
 )
 def test_a_parameters_cell_that_cannot_be_checked_is_refused(source, why):

@@ -1,7 +1,7 @@
 """A notebook's parameters: read from the cell tagged ``parameters``, checked before anything starts.
 
 The cell holds lines like ``clients: int = 8  # concurrent clients``. Types that can be checked: ``int``, ``float``,
-``str``, ``bool``, ``None``, ``list``, ``dict``, ``list[X]``, ``dict[str, X]``, ``Optional[X]``, ``X | Y`` and ``Literal[...]``.
+``str``, ``bool``, ``None``, ``list``, ``dict``, ``list[X]``, ``dict[str, X]``, ``Optional[X]``, ``X | Y``, ``Literal``.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Parameter:
         return converted
 
     def parse(self, text: str) -> Any:
-        """The value that a text on the command line stands for: YAML, checked against the type; a ``str`` is taken as is.
+        """The value that a text on the command line stands for: YAML, checked; where a ``str`` fits, the text as it is.
 
         Raises `ParameterError` if it does not fit the type.
         """
@@ -159,14 +159,14 @@ def _parameter(statement: ast.stmt, comment: str, *, name: str) -> Parameter | N
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name) and statement.value is not None:
         target, value, annotation = statement.target.id, statement.value, statement.annotation
         if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
-            annotation = ast.parse(annotation.value, mode="eval").body
+            annotation = _parsed(annotation.value, name=name)
     elif isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
         target, value, annotation = statement.targets[0].id, statement.value, None
     else:
         return None
     try:
         default = ast.literal_eval(value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise ParameterError(f"The default of {target} in {name} is no plain value: {ast.unparse(value)}.") from None
     if annotation is None:
         annotation = ast.parse("None" if default is None else type(default).__name__, mode="eval").body
@@ -175,6 +175,13 @@ def _parameter(statement: ast.stmt, comment: str, *, name: str) -> Parameter | N
     except ParameterError as error:
         raise ParameterError(f"{target} in {name}: {error}") from None
     return Parameter(target, ast.unparse(annotation), default, comment)
+
+
+def _parsed(annotation: str, *, name: str) -> ast.expr:
+    try:
+        return ast.parse(annotation, mode="eval").body
+    except SyntaxError:
+        raise ParameterError(f"A type in the parameters cell of {name} cannot be read: {annotation!r}.") from None
 
 
 def _comments(source: str) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -145,7 +146,8 @@ def call(arguments: list[str]) -> int:
         if type(error).__name__ == "Abort":
             return _say("Interrupted.", Interrupted.exit_code)
         if not hasattr(error, "format_message"):  # what typer raises about the command line has this
-            raise
+            traceback.print_exc()
+            return _say("This is a defect of the workbench; the lines above say where.", WorkbenchError.exit_code)
         context = getattr(error, "ctx", None)
         path = getattr(context, "command_path", "workbench")
         return _say(f"{error.format_message()} See '{path} --help'.", UsageError.exit_code)

@@ -36,7 +36,8 @@ class Notebook:
             document = json.loads(self.path.read_text())
         except (OSError, ValueError) as error:
             raise UsageError(f"{self.path} cannot be read as a notebook: {error}.") from error
-        if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
+        cells = document.get("cells") if isinstance(document, dict) else None
+        if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
             raise UsageError(f"{self.path} cannot be read as a notebook: it has no cells.")
         return document
 

@@ -111,6 +111,8 @@ class Screen:
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2, 0, 0))
+        for _ in range(4):
+            table.add_column(no_wrap=True)
         frame = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[int(time.monotonic() * 8) % 10]
         for name, line in self._lines.items():
             if not line.over:
