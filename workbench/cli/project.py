@@ -33,13 +33,13 @@ class Notebook:
     def document(self) -> dict[str, Any]:
         """Its parsed JSON. Raises `UsageError` if it is not a notebook."""
         try:
-            document = json.loads(self.path.read_text())
+            document: Any = json.loads(self.path.read_text())
         except (OSError, ValueError) as error:
             raise UsageError(f"{self.path} cannot be read as a notebook: {error}.") from error
         cells = document.get("cells") if isinstance(document, dict) else None
         if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
             raise UsageError(f"{self.path} cannot be read as a notebook: it has no cells.")
-        return document
+        return {**document}
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
