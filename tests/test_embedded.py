@@ -224,6 +224,16 @@ def test_a_program_that_is_not_there(running):
         running(Missing("")).start()
 
 
+def test_a_folder_that_cannot_be_filled_says_where_and_how_much_is_free(running):
+    @dataclass(frozen=True)
+    class Full(Script):
+        def prepare(self, place):
+            Path("/dev/full").write_text("x")
+
+    with pytest.raises(ServiceError, match=r"prepared in .* MiB are free: .*No space left.*TMPDIR"):
+        running(Full("")).start()
+
+
 # --- ports
 
 

@@ -21,7 +21,7 @@ from workbench.errors import ServiceError, ServiceExited, UsageError
 from workbench.progress import tell
 from workbench.runtimes import ports
 from workbench.runtimes.children import Child, keeper
-from workbench.runtimes.readiness import QUOTED_LINES, News, how_it_ended, wait_until_ready
+from workbench.runtimes.readiness import QUOTED_LINES, News, exited, how_it_ended, wait_until_ready
 from workbench.runtimes.resources import Resources, measure
 from workbench.services import Command, Place, Service
 
@@ -225,7 +225,14 @@ class Running:
     def _start(self) -> None:
         tell("service", name=self.name, state="starting")
         if not self._prepared:
-            self.service.prepare(self.place)
+            try:
+                self.service.prepare(self.place)
+            except OSError as error:
+                free = shutil.disk_usage(self.place.data).free >> 20
+                raise ServiceError(
+                    f"{self.name} could not be prepared in {self.place.data}, where {free:,} MiB are free: {error}. "
+                    "Free some space, or name a larger folder with the environment variable TMPDIR."
+                ) from error
             self._prepared = True
         self._asked_to_end = True  # until it is ready, its end is reported by raising
         self.paused = False
@@ -236,11 +243,13 @@ class Running:
             if self._abandoned:
                 raise ServiceExited(f"{self.name} is not started: its stack is being stopped.")
             self.program = wait_until_ready(self, child, news, limit_s=self.limit_s)
+            self._asked_to_end = False  # from here on its end is a death
+            if not child.alive:
+                raise exited(self, child, time.monotonic() - began)
         except BaseException:
             child.kill()
             raise
         self.ready_ms = (time.monotonic() - began) * 1000
-        self._asked_to_end = False
         tell("service", name=self.name, state="ready", program=self.program, ready_ms=round(self.ready_ms, 1))
 
     def _launch(self, command: Command, on_exit: Callable[[Child], None] | None = None) -> Child:

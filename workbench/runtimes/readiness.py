@@ -56,10 +56,15 @@ def wait_until_ready(running: Running, child: Child, news: News, *, limit_s: flo
         done.set()
     if isinstance(answer, str) and child.alive:
         return answer
+    raise exited(running, child, time.monotonic() - began)
+
+
+def exited(running: Running, child: Child, after_s: float) -> ServiceExited:
+    """The error that a service ended before it was ready."""
     child.wait(1.0)
-    raise ServiceExited(
+    return ServiceExited(
         f"{running.name} ({Path(child.argv[0]).name}) {how_it_ended(child.returncode)} before it was ready, "
-        f"{(time.monotonic() - began) * 1000:.0f} ms after its start on port {running.port}. {_quote(running)}"
+        f"{after_s * 1000:.0f} ms after its start on port {running.port}. {_quote(running)}"
     )
 
 

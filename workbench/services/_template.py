@@ -74,7 +74,7 @@ def _save(place: Place, template: Path, folder: Path) -> None:
     for abandoned in template.parent.glob(f"{template.stem}.[0-9]*"):  # of a run that was killed; we hold the lock
         abandoned.unlink()
     fresh.touch(mode=0o600)  # it holds a password, if one that no running server takes
-    tar = place.spawn(Command(("tar", "-cSf", str(fresh), "--numeric-owner", "-C", str(folder), ".")))
+    tar = place.spawn(Command(("tar", "-cf", str(fresh), "--numeric-owner", "-C", str(folder), ".")))
     if tar.wait(_ENOUGH_TIME_S) == 0:
         fresh.replace(template)
     else:
