@@ -133,7 +133,7 @@ def main(runner: int, connection_file: str) -> None:
             "-f",
             connection_file,
             # A run neither depends on nor adds to what someone typed into IPython before.
-            "--HistoryManager.hist_file=:memory:",
+            "--HistoryManager.enabled=False",
             # What is written below Python goes straight to the log, so that last words survive a crash.
             "--IPKernelApp.capture_fd_output=False",
         ]
