@@ -52,7 +52,8 @@ class Stack:
         for name, entry in {**dict.fromkeys(names), **entries}.items():
             if entry is None or isinstance(entry, Mapping):
                 options = dict(entry or {})
-                self._placing[name] = {key: options.pop(key) for key in ("port", "limit_s") if key in options}
+                placing = {key: options.pop(key, None) for key in ("port", "limit_s")}
+                self._placing[name] = {key: value for key, value in placing.items() if value is not None}
                 self._services[name] = make(name, options)
             else:
                 self._placing[name] = {}
@@ -101,7 +102,7 @@ class Stack:
                     name=name,
                     folder=self._folder,
                     log=claim_log(logs, name),
-                    on_death=self._deaths.append,
+                    on_death=self._died,
                     **self._placing[name],
                 )
                 running.find_path = lambda source, target=name: _address(self.link(source, target))
@@ -248,11 +249,14 @@ class Stack:
 
     def relay_died(self, returncode: int, at_ns: int, log: Path) -> None:
         """Told by the relay: nobody reaches any service any more."""
-        if self._state == "running":
-            lines = log.read_text(errors="replace").splitlines()[-QUOTED_LINES:] if log.exists() else []
-            self._deaths.append(Death("relay", at_ns, returncode, "\n".join(lines)))
+        lines = log.read_text(errors="replace").splitlines()[-QUOTED_LINES:] if log.exists() else []
+        self._died(Death("relay", at_ns, returncode, "\n".join(lines)))
 
     # --- inside
+
+    def _died(self, death: Death) -> None:
+        if self._state == "running":  # one that ends because the others are being stopped is no news
+            self._deaths.append(death)
 
     def _start_one(self, name: str, coming: Future[Relay]) -> None:
         running = self._running[name]
