@@ -1,14 +1,18 @@
 """The relay carries bytes: all of them, in order, both ways, whatever the pieces, and whatever is changed meanwhile."""
 
+import asyncio
 import contextlib
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from relay_process import connected, dial, eventually, exchange, linked, listener, read, read_all, running
+
+from workbench.links.address import Address
 
 PIECES = st.lists(st.tuples(st.integers(0, 250), st.sampled_from([1, 10, 1000, 70_000, 400_000])), max_size=6).map(
     lambda pieces: [bytes((seed + place) % 251 for place in range(997)) * (size // 997 + 1) for seed, size in pieces]
@@ -108,6 +112,28 @@ def test_a_receiver_that_does_not_read_stops_the_sender(links):
         client.settimeout(10)
         client.shutdown(socket.SHUT_WR)
         assert len(read_all(server)) == sent
+
+
+def test_the_end_waits_behind_what_the_receiver_has_not_taken(links):
+    with linked(links) as (link, upstream), connected(link, upstream) as (client, server):
+        link.add("latency", latency=100)
+        server.sendall(bytes(20_000_000))
+        server.shutdown(socket.SHUT_WR)
+        time.sleep(0.3)
+        assert len(read_all(client)) == 20_000_000
+
+
+def test_nobody_is_connected_to_himself():
+    """Dialling a loopback port where nobody listens ends, after some thousand attempts, at the dialler's own socket."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    place = Address(f"127.0.0.1:{lowest + lowest % 2 + 2000}")
+
+    async def dial_on():
+        for _ in range(15_000):
+            with pytest.raises(ConnectionRefusedError):
+                await place.dial(asyncio.get_running_loop())
+
+    asyncio.run(dial_on())
 
 
 def test_a_refused_upstream_ends_the_client_at_once(links):

@@ -238,11 +238,16 @@ def test_disabling_refuses_and_closes_and_enabling_reopens_the_same_port(ends):
         assert server.recv(1) == b""
         with pytest.raises(ConnectionRefusedError):
             dial(link)
-        with pytest.raises(OSError, match="in use"), socket.socket() as other:  # the port stays ours meanwhile
-            other.bind((link.host, link.port))
         link.enable()
         with connected(link, upstream) as (again, there):
             round_trip(again, there)
+
+
+def test_the_port_of_a_disabled_link_goes_to_nobody_else(links):
+    with linked(links) as (link, _):
+        link.disable()
+        with pytest.raises(OSError, match="in use"), socket.socket() as other:
+            other.bind((link.host, link.port))
 
 
 def test_a_link_follows_its_service_over_a_restart(ends):

@@ -27,19 +27,17 @@ VIEW = memoryview(BUFFER)
 class Stage:
     """A toxic at work on one pipe, with what it holds back."""
 
-    __slots__ = ("dose", "held", "last", "size", "toxic")
+    __slots__ = ("dose", "held", "size", "toxic")
 
     def __init__(self, dose: Dose, toxic: Toxic) -> None:
         self.dose = dose
         self.toxic = toxic
         self.held: deque[tuple[float, float | None, Chunk]] = deque()  # due, arrived (None: its own doing), chunk
         self.size = 0  # bytes held
-        self.last = 0.0  # when the last held chunk is due: the next may not overtake it
 
     def hold(self, timed: Iterable[Timed], arrived: float | None = None) -> None:
         for due, chunk in timed:
-            self.last = max(self.last, due)
-            self.held.append((self.last, arrived, chunk))
+            self.held.append((due, arrived, chunk))  # and waits for those before it, whenever it is due itself
             if not isinstance(chunk, Signal):
                 self.size += len(chunk)
 
@@ -52,7 +50,7 @@ class Stage:
     def change(self, now: float) -> None:
         """New attributes: what is held flows through the toxic again, from its own arrival."""
         held, self.held = self.held, deque()
-        self.size, self.last = 0, 0.0
+        self.size = 0
         self.toxic.change(self.dose.attributes)
         self.hold(self.toxic.join(now))
         for _, arrived, chunk in held:
@@ -144,10 +142,19 @@ class Pipe:
             self._arrive(RESET)
             return
         self.received += size
-        if size and not self._stages:
-            self._push(VIEW[:size])
-        else:
+        if self._stages or not size:
             self._arrive(bytes(VIEW[:size]) or END)
+            return
+        try:  # what nearly every byte takes, so written out: as in _push
+            sent = self._send(VIEW[:size])
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self._broken()
+            return
+        self.sent += sent
+        if sent < size:
+            self._keep(VIEW[sent:size])
 
     def _arrive(self, chunk: Chunk) -> None:
         self._drained = isinstance(chunk, Signal)
@@ -195,7 +202,7 @@ class Pipe:
             self._finish(chunk)
 
     def _push(self, data: memoryview) -> None:
-        """Into the sink; what it does not take waits, and with it the source."""
+        """Into the sink; what it does not take is kept."""
         sent = 0
         if not self._unsent:
             try:
@@ -206,10 +213,14 @@ class Pipe:
                 self._broken()
                 return
             self.sent += sent
-            if sent == len(data):
-                return
+        if sent < len(data):
+            self._keep(data[sent:])
+
+    def _keep(self, rest: memoryview) -> None:
+        """Until the sink takes more; the source is not read meanwhile."""
+        if not self._unsent:
             self._loop.add_writer(self._sink, self._writable)
-        self._unsent += data[sent:]
+        self._unsent += rest
         self._regulate()
 
     def _writable(self) -> None:
