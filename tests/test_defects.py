@@ -19,18 +19,18 @@ REFUTATIONS = [
     ),
     (
         "failover",
-        {"defect": "ack_before_write"},
-        {"documents_durable", "redis_durable", "rows_durable"},
+        {"defect": "ack_before_write,sockets_need_redis"},
+        {"documents_durable", "redis_durable", "rows_durable", "sessions_live"},
     ),
     (
         "failover",
-        {"defect": "no_reconnect,count_not_decremented"},
-        {"documents_back", "redis_back", "rows_back", "sessions_counted"},
+        {"defect": "no_reconnect,unbounded_wait,count_not_decremented"},
+        {"documents_back", "redis_back", "rows_back", "bounded", "sessions_counted"},
     ),
     (
         "failover",
-        {"defect": "unbounded_wait,one_lock,sockets_need_redis"},
-        {"bounded", "apart", "sessions_live"},
+        {"defect": "one_lock"},
+        {"apart"},
     ),
 ]
 
