@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from relay_process import connected, linked, read, running
@@ -99,10 +98,8 @@ def test_a_relay_that_is_not_there_is_said_so():
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(LinkError, match=f"{address} did not answer GET /version"):
             Links(address, timeout_s=0.1).version()
-    began = time.monotonic()
     with pytest.raises(LinkError, match="Connection refused"):
-        Links(address).wait(timeout_s=0.2)
-    assert 0.2 <= time.monotonic() - began < 5
+        Links(address).version()
 
 
 def test_something_else_that_listens_there_is_no_relay():

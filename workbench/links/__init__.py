@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,17 +71,6 @@ class Links:
     def version(self) -> str:
         """The version the relay gives; raises LinkError when it cannot be reached."""
         return str(self._ask("GET", "version")["version"])
-
-    def wait(self, *, timeout_s: float = 5.0) -> str:
-        """Wait until the relay answers; its version. Raises LinkError when it does not in time."""
-        until = time.monotonic() + timeout_s
-        while True:
-            try:
-                return self.version()
-            except LinkError:
-                if time.monotonic() > until:
-                    raise
-            time.sleep(0.005)
 
     def add(self, source: str, target: str, *, upstream: str) -> Link:
         """A new link from ``source`` to the service ``target`` that really listens at ``upstream`` (host:port)."""

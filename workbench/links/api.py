@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from workbench import __version__
 from workbench.links.alarm import Alarm
 from workbench.links.dose import Dose
 from workbench.links.fields import Fields, Refused, bad, decode
@@ -21,8 +22,8 @@ from workbench.links.http import Answer, Request
 from workbench.links.proxy import ListenError, Proxy
 from workbench.links.toxics import find
 
-VERSION = "2.12.0+workbench"
-"""Whose API this is, and that this is not the original."""
+VERSION = f"2.12.0+workbench.{__version__}"
+"""The Toxiproxy whose API this is, and that this is not the original."""
 ANYWHERE = "127.0.0.1:0"
 """Where a proxy listens that is not told where: the original would listen on every interface."""
 

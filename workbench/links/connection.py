@@ -57,14 +57,12 @@ class Connection:
             return self.close()
         (client,) = self._sockets
         self._sockets.append(server)
-        for end in self._sockets:
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # an end that is gone already will say so when it is read
+            for end in self._sockets:
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.upstream = self._pipe(client, server)
         self.downstream = self._pipe(server, client)
-        self.take(self._doses())
-        for pipe in (self.upstream, self.downstream):
-            pipe.open()
-        return None
+        return self.take(self._doses())
 
     def _pipe(self, source: socket.socket, sink: socket.socket) -> Pipe:
         def end(signal: Signal) -> None:

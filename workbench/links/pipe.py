@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 BUFFER = bytearray(256 * 1024)
 """Where every pipe reads into: one process, one thread, and what is kept is copied."""
 VIEW = memoryview(BUFFER)
+CHUNK = 32 * 1024
+"""The most that is read at once when a toxic will have it: what is read too early, a slow link has swallowed."""
 
 
 class Stage:
@@ -80,16 +82,13 @@ class Pipe:
         self._last_word: Signal | None = None  # waits behind what is unsent
         self._wake_at = NEVER
         self._reading = False
+        self._mouthful = len(BUFFER)  # the most that is read at once
         self._drained = False  # the source has nothing more to say
         self.ended = False  # nothing more is delivered
         self.received = 0  # bytes read from the source
         self.sent = 0  # bytes the sink took
         self._receive = source.recv_into
         self._send = sink.send
-
-    def open(self) -> None:
-        """Begin to carry."""
-        self._regulate()
 
     def close(self) -> None:
         """Stop at once; the sockets are the caller's."""
@@ -101,10 +100,10 @@ class Pipe:
         self._stages.clear()
 
     def take(self, doses: Iterable[tuple[Dose, Toxic | None]], changed: Dose | None = None) -> None:
-        """Apply these doses, in this order, from now on. No byte held by any of them is lost or overtaken.
+        """Apply these doses, in this order, from now on; the first call begins to carry.
 
-        A dose comes with its toxic for this connection, or None when the connection is spared.
-        ``changed`` is the one whose attributes are new.
+        A dose comes with its toxic for this connection, or None when the connection is spared; ``changed`` is the
+        one whose attributes are new. No byte held by a dose that changes or goes is lost or overtaken.
         """
         now = time.monotonic()
         wanted = {dose: toxic for dose, toxic in doses if toxic is not None}
@@ -113,6 +112,7 @@ class Pipe:
         if self.ended:
             return
         known = {stage.dose: stage for stage in self._stages}
+        self._mouthful = CHUNK if wanted else len(BUFFER)
         self._stages = [known.get(dose) or Stage(dose, toxic) for dose, toxic in wanted.items()]
         for stage in self._stages:
             if stage.dose not in known:
@@ -135,7 +135,7 @@ class Pipe:
 
     def _readable(self) -> None:
         try:
-            size = self._receive(BUFFER)
+            size = self._receive(BUFFER, self._mouthful)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

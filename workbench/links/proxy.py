@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -26,7 +27,7 @@ class ListenError(Exception):
 
 
 class Proxy:
-    """Disabled when created. ``number`` of a connection counts from the creation of the proxy."""
+    """Disabled when created. Its connections are numbered: with the seed, that decides which ones a toxic reaches."""
 
     def __init__(
         self, name: str, *, listen: str, upstream: str, seed: int, loop: asyncio.AbstractEventLoop, alarm: Alarm
@@ -66,11 +67,10 @@ class Proxy:
             return
         self.enabled = False
         self._release()
-        self._end_connections()
-        try:
+        with contextlib.suppress(OSError):  # somebody was faster: starting again will say so
             self._place = Address(self.listen).listen()
-        except OSError:  # somebody was faster: starting again will say so
-            self._place = None
+        for connection in list(self._connections):
+            connection.close()
 
     def close(self) -> None:
         """Stop for good."""
@@ -154,10 +154,6 @@ class Proxy:
             if pipe is not None:
                 self.traffic[direction, "received"] += pipe.received
                 self.traffic[direction, "sent"] += pipe.sent
-
-    def _end_connections(self) -> None:
-        for connection in list(self._connections):
-            connection.close()
 
     def _release(self) -> None:
         if self._place is not None:
