@@ -64,7 +64,7 @@ def test_prevented_it_makes_every_claim_unknown(stack, fault, effect):
         rate_hz=100,
         duration_s=1.4,
     )
-    assert [doubt.kind for doubt in history.doubts] == ["unproven"]
+    assert "unproven" in [doubt.kind for doubt in history.doubts]
     for finding in (durable(history), recovered(history), available(history)):
         assert finding.verdict == "unknown", finding
         assert "redis" in finding.text

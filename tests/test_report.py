@@ -310,3 +310,11 @@ def test_whatever_a_terminal_would_get_a_page_stays_whole(text):
     assert "\x1b" not in shown
     assert shown.count("<span") == shown.count("</span>")
     assert re.sub(r"</?span[^<>]*>", "", shown).count("<") == 0
+
+
+def test_the_first_picture_stands_on_the_first_screen():
+    from workbench.report.notebook import first_picture
+
+    page = '<p>words</p><img class="picture" src="data:a" alt="one"><img class="picture" src="data:b" alt="two">'
+    assert first_picture(page) == '<img class="picture" src="data:a" alt="one">'
+    assert first_picture("<p>no picture</p>") == ""

@@ -354,6 +354,7 @@ def test_nothing_of_the_progress_stays_in_a_notebook(tmp_path):
 
 
 def test_importing_run_imports_nothing_heavy():
-    code = "import sys, workbench.runs; print({'pandas', 'matplotlib', 'pyarrow', 'pymongo', 'psycopg'} & set(sys.modules))"
+    heavy = {"pandas", "matplotlib", "pyarrow", "pymongo", "psycopg"}
+    code = f"import sys, workbench.runs; print({heavy} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert shown.stdout.strip() == "set()"

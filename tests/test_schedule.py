@@ -1,5 +1,6 @@
 """The schedule of faults: what it refuses, and what `every` unfolds to."""
 
+import itertools
 import re
 
 import pytest
@@ -13,6 +14,7 @@ from workbench.faults import Kill, Nothing, Partition, Pause, between, every, ex
 def test_every_unfolds_until_the_end_and_always_leaves_time_to_recover():
     planned = expand([every(10, Pause("redis"), lasting=2)], duration_s=32)
     assert [(p.begin_s, p.heal_s) for p in planned] == [(10, 12), (20, 22)]
+    assert repr(every(10, Pause("redis"), lasting=2)) == "pause redis every 10 s, for 2 s"
     assert len(expand([every(10, Pause("redis"), lasting=2)], duration_s=32.5)) == 3
 
 
@@ -46,5 +48,5 @@ def test_repeated_faults_never_overlap_and_always_heal(period, lasting, duration
             every(period, Nothing(), lasting=lasting)
         return
     planned = expand([every(period, Nothing(), lasting=lasting)], duration_s=duration)
-    assert all(a.heal_s <= b.begin_s + 1e-9 for a, b in zip(planned, planned[1:], strict=False))
+    assert all(a.heal_s <= b.begin_s + 1e-9 for a, b in itertools.pairwise(planned))
     assert all(plan.heal_s < duration for plan in planned)

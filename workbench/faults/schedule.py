@@ -21,7 +21,7 @@ class Planned:
     heal_s: float
     fault: Fault
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"{self.fault} {self.begin_s:g}–{self.heal_s:g} s"
 
 
@@ -32,6 +32,9 @@ class Repeated:
     period_s: float
     fault: Fault
     lasting_s: float
+
+    def __repr__(self) -> str:
+        return f"{self.fault} every {self.period_s:g} s, for {self.lasting_s:g} s"
 
 
 def between(begin_s: float, heal_s: float, fault: Fault) -> Planned:

@@ -37,11 +37,12 @@ def write_notebook(note: Note) -> Path:
     """Write the page of one notebook; its path."""
     from markupsafe import Markup
 
-    from workbench.report.notebook import render
+    from workbench.report.notebook import first_picture, render
 
     lead, body = map(Markup, render(note.folder / "notebook.ipynb"))
+    picture = Markup(first_picture(body))
     page = note.folder / PAGE
-    _keep(page, _render("notebook.html.j2", note=note, lead=lead, body=body))
+    _keep(page, _render("notebook.html.j2", note=note, lead=lead, picture=picture, body=body))
     return page
 
 

@@ -19,6 +19,7 @@ _TITLE = re.compile(r"\A\s*# [^\n]*\n*")
 _HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 _SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.IGNORECASE | re.DOTALL)
 _ATTACHMENT = re.compile(r"\(attachment:([^)\s]+)\)")
+_PICTURE = re.compile(r'<img class="picture"[^>]*>')
 _VERDICT_TABLE = '<div role="status" aria-label='
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 
@@ -30,6 +31,12 @@ def render(path: Path) -> tuple[str, str]:
     pieces = [page.cell(cell, first=number == 0) for number, cell in enumerate(cells)]
     lead = 1 if cells and cells[0]["cell_type"] == "markdown" else 0
     return "\n".join(pieces[:lead]), "\n".join(pieces[lead:])
+
+
+def first_picture(markup: str) -> str:
+    """The first picture of a rendered notebook, empty if there is none."""
+    picture = _PICTURE.search(markup)
+    return picture[0] if picture else ""
 
 
 class _Page:

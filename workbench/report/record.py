@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +43,11 @@ class Note:
     when: str
 
     @property
+    def headline(self) -> str:
+        """The whole notebook in a sentence."""
+        return _headline(self.claims)
+
+    @property
     def links(self) -> dict[str, str]:
         """Text → file, seen from its own folder, of what there is."""
         histories = {path.name: f"{path.name}/" for path in sorted(self.folder.glob("history*")) if path.is_dir()}
@@ -62,16 +67,17 @@ class Run:
     @property
     def headline(self) -> str:
         """The whole run in a sentence."""
-        claims = [claim for note in self.notes for claim in note.claims]
-        counts = {word: sum(claim.verdict == word for claim in claims) for word in ("refuted", "unknown", "held")}
-        if not claims:
-            return "Nothing was claimed"
-        if counts["held"] == len(claims):
-            return f"All {len(claims)} claims held" if len(claims) > 1 else "The claim held"
-        parts = [f"{count} {word}" for word, count in counts.items() if count]
-        return (
-            f"Of {len(claims)} claims: {', '.join(parts)}" if len(claims) > 1 else f"The claim is {claims[0].verdict}"
-        )
+        return _headline([claim for note in self.notes for claim in note.claims])
+
+
+def _headline(claims: Sequence[Claim]) -> str:
+    counts = {word: sum(claim.verdict == word for claim in claims) for word in ("refuted", "unknown", "held")}
+    if not claims:
+        return "Nothing was claimed"
+    if counts["held"] == len(claims):
+        return f"All {len(claims)} claims held" if len(claims) > 1 else "The claim held"
+    parts = [f"{count} {word}" for word, count in counts.items() if count]
+    return f"Of {len(claims)} claims: {', '.join(parts)}" if len(claims) > 1 else f"The claim is {claims[0].verdict}"
 
 
 def read_run(folder: Path) -> Run:
