@@ -7,6 +7,7 @@ import pytest
 
 from workbench.errors import HistoryError
 from workbench.history import Doubt, History, Labels, Operation, Window
+from workbench.history.folder import shown
 
 KILL = Window(fault="kill redis", began=1.0, healed=2.5, proof="its process is gone")
 
@@ -127,3 +128,9 @@ def test_until_leaves_out_what_came_later():
     windows = [Window(fault="kill redis", began=t, healed=t + 0.5) for t in (1.5, 2.0)]
     history = History.of([early, late], windows=windows, facts={"duration_s": 5.0}).until(2.0)
     assert (len(history), history.windows, history.facts["duration_s"]) == (1, (windows[0],), 2.0)
+
+
+def test_a_folder_is_shown_as_on_every_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path / "outputs"))
+    assert shown(tmp_path / "outputs" / "a" / "tour") == "outputs/a/tour"
+    assert shown(tmp_path.parent) == str(tmp_path.parent)

@@ -16,7 +16,7 @@ from workbench.checkers import Finding, Verdict, merge
 from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError
 from workbench.evidence import surroundings, table
 from workbench.evidence.claims import Claim
-from workbench.history.folder import RUN, run_folder
+from workbench.history.folder import RUN, run_folder, shown
 from workbench.progress import tell
 from workbench.redact import Redactor
 
@@ -130,7 +130,7 @@ class Evidence:
     def _error(self) -> WorkbenchError:
         count = len(self._claims)
         found = [f"  {claim.verdict} {claim.name}: {claim.text}" for claim in self.claims]
-        where = f"The record is in {self.folder}."
+        where = f"The record is in {shown(self.folder)}."
         message = "\n".join([f"Of {count} claim{'s' * (count != 1)}: {table.summary(self.claims)}.", *found, where])
         message = self._redact.text(message)
         if self._died():
@@ -201,7 +201,7 @@ class Concluded:
 
     def __repr__(self) -> str:
         held = "The claim held" if self.claims == 1 else f"All {self.claims} claims held"
-        return f"{held}; the record is in {self.folder}."
+        return f"{held}; the record is in {shown(self.folder)}."
 
 
 def _own_folder() -> Path:

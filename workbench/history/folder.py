@@ -46,3 +46,9 @@ def run_folder(*, what: str = "by-hand") -> Path:
         ) from error
     os.environ[RUN] = str(path.resolve())
     return path.resolve()
+
+
+def shown(path: Path) -> str:
+    """A path for people: from the folder that holds ``outputs``, so that it reads the same on every machine."""
+    home = outputs().resolve().parent
+    return str(path.relative_to(home) if path.is_relative_to(home) else path)
