@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/ready
 TESTS ?= tests
 
-.PHONY: demo test check bench lab constraints clean
+.PHONY: demo test check bench lab gallery constraints clean
 
 demo: $(READY)
 	@$(BIN)/workbench run tour failover --profile quick
@@ -31,6 +31,15 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing into .venv (once, a minute or two) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[services,dev]'
 	@touch $(READY)
+
+# The executed notebooks that are kept, and the picture at the top of the README.
+gallery: $(READY)
+	@$(BIN)/workbench run --all --profile quick
+	@for name in $$(ls notebooks | sed -n 's/\.ipynb$$//p'); do cp outputs/latest/$$name/notebook.ipynb outputs/gallery/$$name.ipynb; done
+	@$(BIN)/python -c 'import base64, json; \
+		cells = json.load(open("outputs/gallery/tour.ipynb"))["cells"]; \
+		pictures = [o["data"]["image/png"] for c in cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})]; \
+		open("outputs/gallery/tour.png", "wb").write(base64.b64decode(pictures[0]))'
 
 # Pin what is installed now.
 constraints: $(READY)
