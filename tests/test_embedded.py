@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -266,6 +267,12 @@ def test_chosen_ports_are_outside_the_range_the_kernel_hands_out():
             port = ports.reserve()
             stack.callback(port.release)
             assert not lowest <= port.number <= highest
+
+
+def test_a_port_that_is_held_to_the_end_is_given_back_without_a_word():
+    code = "from workbench.runtimes import ports; held = ports.reserve()"
+    ended = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ port, and the kernel releases it whatever way this process ends.
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import socket
@@ -53,9 +54,8 @@ def reserve(number: int | None = None, *, host: str = "127.0.0.1") -> Port:
 def is_free(number: int, *, host: str = "127.0.0.1") -> bool:
     """Whether a server could listen there now."""
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # what servers do: remains of a past one don't count
+        # What servers do: remains of a past one don't count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, number))
         except OSError:
@@ -89,9 +89,10 @@ def _candidates() -> list[int]:
 _held: weakref.WeakSet[Port] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
-    for port in list(_held):  # a fork's copy must not keep the name when the owner is gone
+def _release_all() -> None:
+    for port in list(_held):
         port.release()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_release_all)
+os.register_at_fork(after_in_child=_release_all)  # a fork's copy must not keep the name when the owner is gone
