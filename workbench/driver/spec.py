@@ -30,10 +30,12 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     """How many those are."""
 
     def load(self) -> Workload:
+        """The object again, in the driver."""
         return cast("Workload", pickle.loads(base64.b64decode(self.workload)))
 
     @staticmethod
     def dump(workload: Workload) -> str:
+        """What `workload` holds of an object. Raises what pickle raises if it cannot be handed over."""
         return base64.b64encode(pickle.dumps(workload)).decode()
 
 

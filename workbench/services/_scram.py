@@ -1,4 +1,7 @@
-"""SCRAM-SHA-256 (RFC 5802, RFC 7677), the client's side: how PostgreSQL and MongoDB check a password."""
+"""SCRAM-SHA-256 (RFC 5802, RFC 7677), the client's side: how PostgreSQL and MongoDB check a password.
+
+Written out because `_wire` says why the client libraries are not imported, and they keep theirs to themselves.
+"""
 
 from __future__ import annotations
 

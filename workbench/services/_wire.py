@@ -1,7 +1,8 @@
 """A TCP connection for one exchange, in which everything together must happen before one deadline.
 
-Services are probed every few milliseconds while they start. Speaking their protocols here, a few messages each,
-saves the half second and more that importing their client libraries would add to a start in a fresh notebook.
+Services are probed every few milliseconds while they start. Importing redis-py, pymongo and psycopg takes 0.2,
+0.14 and 0.17 s, together some twenty times what Redis needs to be ready; so the few messages of a probe are
+spoken directly. And one deadline bounds all of them, the login included.
 """
 
 from __future__ import annotations

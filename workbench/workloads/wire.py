@@ -1,7 +1,9 @@
 """One TCP connection on which one question is open at a time.
 
-Client libraries pool, reconnect and retry behind one's back, and then an operation that is recorded as one was two.
-Here a connection is made when asked, is used by one client, and is broken when it breaks.
+Client libraries pool, reconnect and retry behind one's back, and then an operation that is recorded as one was two:
+redis-py asks up to ten times more, so that a Redis that was killed is never seen to be away, and httpx opens a new
+connection when the old one broke. Here a connection is made when asked, is used by one client, and is broken when it
+breaks. (Where a library can be made to do just that, it is used: pymongo, psycopg and websockets.)
 """
 
 from __future__ import annotations
