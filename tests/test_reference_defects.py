@@ -94,8 +94,8 @@ def forgets_on_restart(stack, log):
         assert again.read("redis", "forgotten") == []
 
 
-def hide_outage(stack, log):
-    with broken(stack, log, "hide_outage") as it:
+def hide_failure(stack, log):
+    with broken(stack, log, "hide_failure") as it:
         it.append("redis", "hidden", 1)
         with killed(stack["redis"]):
             assert it.append("redis", "hidden", 2).status_code == 201

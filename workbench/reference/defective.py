@@ -116,8 +116,8 @@ class ForgetsOnRestart(_Wrapped):
             await self.inner.append(key, self.waiting[key].pop(0))
 
 
-class HideOutage(_Wrapped):
-    """``hide_outage``"""
+class HideFailure(_Wrapped):
+    """``hide_failure``"""
 
     async def append(self, key: str, value: int) -> int:
         try:
@@ -171,7 +171,7 @@ WRAPPERS: dict[str, type[_Wrapped]] = {
     "duplicate_append": DuplicateAppend,
     "ack_before_write": AckBeforeWrite,
     "forgets_on_restart": ForgetsOnRestart,
-    "hide_outage": HideOutage,
+    "hide_failure": HideFailure,
 }
 
 

@@ -14,7 +14,7 @@ DEFECTS = {
     "duplicate_append": "An append that has no answer after a quarter of the deadline is simply sent again.",
     "lost_update": "An append reads the list, adds the value and writes the whole list back.",
     "forgets_on_restart": "Appends are kept in the memory of the process and written seconds later.",
-    "hide_outage": "While a store is down, appends and reads are answered as if all was well, with made-up data.",
+    "hide_failure": "While a store is down, appends and reads are answered as if all was well, with made-up data.",
     # waiting
     "unbounded_wait": "Nothing bounds the time a dependency may take: a paused one hangs every request on it.",
     "one_lock": "All dependencies are used under one lock, so that a dead one holds up the others.",

@@ -34,11 +34,6 @@ class MongoAccounts:
             found = await self._mongo.collection("accounts").find_one({"email": email})
         return (found["_id"], found["password_hash"]) if found else None
 
-    async def prepare(self) -> None:
-        """Make the index ahead of the first account."""
-        async with self._mongo.attempt(changes=False):
-            await self._index()
-
     async def _index(self) -> None:
         if not self._indexed:
             await self._mongo.collection("accounts").create_index("email", unique=True)

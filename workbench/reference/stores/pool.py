@@ -13,8 +13,8 @@ C = TypeVar("C")
 class Pool(Generic[C]):
     """At most ``size`` connections, the one used last first.
 
-    ``sound`` looks at an idle connection without asking the server: is it open, and is there nothing to read? After an
-    outage there is: the end of the stream. Such a connection is dropped, so the first request after a restart
+    ``sound`` looks at an idle connection without asking the server: is it open, and is there nothing to read? After a
+    restart of the server there is: the end of the stream. Such a connection is dropped, so the first request after it
     gets a new one instead of an error.
     """
 
