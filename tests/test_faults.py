@@ -1,5 +1,7 @@
 """Every fault bites, proves it by another way, heals completely; and where it is prevented, nothing is claimed."""
 
+import threading
+
 import pytest
 
 from workbench import Appends, Stack, available, durable, recovered, run
@@ -106,6 +108,50 @@ def test_a_fault_on_what_is_not_there_names_what_is(stack):
         pass
     with pytest.raises(UnknownService, match="redis"), stack.under(Kill("reddis")):
         pass
+
+
+@pytest.mark.parametrize("fault", [Kill("redis"), Stop("redis"), Pause("redis")])
+def test_what_is_down_already_cannot_be_broken_and_stays_as_it_is(stack, fault):
+    redis = stack["redis"]
+    for before, after in ((redis.kill, redis.start), (redis.pause, redis.resume)):
+        before()
+        state = redis.alive, redis.paused
+        with pytest.raises(NotPossible, match="not this fault's work"), stack.under(fault):
+            raise AssertionError("not reached")
+        assert (redis.alive, redis.paused) == state
+        after()
+    assert redis.ask(through="client") < 1
+
+
+@pytest.mark.parametrize(
+    "fault", [Partition("redis"), Partition("redis", way="answers"), Delay("redis"), Throttle("redis")]
+)
+def test_nothing_is_proven_of_a_link_while_the_service_behind_it_does_not_answer(stack, fault):
+    redis = stack["redis"]
+    for before, after in ((redis.kill, redis.start), (redis.pause, redis.resume)):
+        before()
+        with stack.under(fault) as inflicted:
+            assert not inflicted.proof
+            assert "redis" in inflicted.doubt
+        after()
+    assert redis.ask(through="client") < 1
+
+
+def test_a_fault_waits_for_a_service_that_is_being_started(stack):
+    redis = stack["redis"]
+    redis.kill()
+    starting = threading.Thread(target=redis.start)
+    with redis._lock:
+        starting.start()
+        killing = threading.Thread(target=stack.inflict, args=[fault := Kill("redis")])
+        killing.start()
+        killing.join(0.1)
+        assert killing.is_alive()
+        redis.start()
+    killing.join()
+    starting.join()
+    fault.heal(stack)
+    assert redis.ask(through="client") < 1
 
 
 def test_not_possible_is_a_fault_error():

@@ -17,8 +17,22 @@ import psutil
 import pytest
 from recite import Recite
 
-from workbench import Appends, History, Kill, Nothing, Pause, Sessions, Stack, between, every, run
-from workbench.errors import DriverError, FaultError, NotProven, UsageError
+from workbench import (
+    Appends,
+    Delay,
+    History,
+    Kill,
+    Nothing,
+    Partition,
+    Pause,
+    Sessions,
+    Stack,
+    Stop,
+    between,
+    every,
+    run,
+)
+from workbench.errors import DriverError, FaultError, HistoryError, NotProven, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -144,9 +158,21 @@ class Unhandy(Recite):
         ({"duration_s": float("nan")}, "duration_s is a number above 0"),
         ({"timeout_s": 0}, "timeout_s is a number above 0"),
         ({"seed": "seven"}, "seed is a whole number"),
+        ({"clients": True}, "clients is a whole number"),
+        ({"duration_s": 0}, "duration_s is a number above 0"),
+        ({"duration_s": float("inf")}, "duration_s is a number above 0"),
+        ({"rate_hz": float("nan")}, "rate_hz is a number above 0"),
         ({"steady": 99}, "steady is the share"),
         ({"drivers": 9}, "drivers is from 1 to 8"),
         ({"faults": [Kill("redis")]}, "between"),
+        ({"faults": Kill("redis")}, r"a list of between\(…\) and every\(…\); got Kill"),
+        ({"faults": between(1, 2, Kill("redis"))}, "a list of between"),
+        ({"faults": [between(1, 2, Kill("reddis"))]}, "no 'reddis' in this stack.*did you mean 'redis'"),
+        ({"faults": [between(1, 2, Stop("mongo"))]}, "no 'mongo' in this stack"),
+        ({"faults": [between(1, 2, Partition("ap", "redis"))]}, "no link between ap and redis.*app → redis"),
+        ({"faults": [between(1, 2, Delay("reddis"))]}, "no link to reddis"),
+        ({"faults": [between(1, 4, Kill("redis")), between(3, 5, Pause("redis"))]}, "both hold the process of redis"),
+        ({"faults": [every(3, Partition("redis")), between(3, 5, Partition("app", "redis"))]}, "both hold the timeout"),
         ({"faults": [between(1, 30, Kill("redis"))]}, "is not healed before the run ends"),
         ({"faults": [every(2, Nothing(), lasting=1.9), between(3, 5, Nothing())]}, "before .* has healed"),
         ({"workload": []}, "cannot share 8 clients"),
@@ -162,6 +188,12 @@ def test_what_makes_no_sense_is_refused_before_anything_starts(stack, folder, gi
     with pytest.raises(UsageError, match=said):
         run(stack, workload, **given)
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("stack", ["redis", Stack, None])
+def test_a_run_needs_a_stack(stack, folder):
+    with pytest.raises(UsageError, match="needs a stack that was started"):
+        run(stack, Appends())
 
 
 def test_a_workload_of_the_notebook_itself_is_refused(stack, folder, monkeypatch):
@@ -266,6 +298,25 @@ def test_a_fault_that_cannot_be_begun_ends_the_run(stack, folder):
         run(stack, Appends(), rate_hz=200, duration_s=20, faults=[between(0.3, 0.4, Blunt(breaks=True))])
     assert drivers_alive() == []
     assert len(History.read(folder / "history")) > 0
+
+
+@dataclass(frozen=True)
+class Spill(Pause):
+    """A pause in which the record of the windows cannot be written any more."""
+
+    def begin(self, stack):
+        super().begin(stack)
+        windows = Path(os.environ["WORKBENCH_RUN"]) / "history" / "windows.jsonl"
+        windows.rename(windows.with_name("kept"))
+        windows.mkdir()
+
+
+def test_a_fault_whose_record_cannot_be_written_is_healed(stack, folder):
+    with pytest.raises(HistoryError, match=r"windows\.jsonl cannot be written"):
+        run(stack, Appends(), rate_hz=200, duration_s=20, faults=[between(0.3, 10, Spill("redis"))])
+    assert not stack["redis"].paused
+    assert stack["redis"].ask() < 1
+    assert drivers_alive() == []
 
 
 def test_clients_that_cannot_be_set_up_are_an_error(stack, folder):

@@ -1,11 +1,13 @@
 """Several services: order, links, faults by hand, failures to start, and two stacks at once."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -215,6 +217,66 @@ def test_an_interrupted_start_leaves_nothing():
     assert time.monotonic() - began < 5
     assert not stack["never"].alive
     assert not stack["never"].place.data.parent.exists()
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.05, 0.1, 0.2])
+def test_a_stack_may_be_stopped_while_it_starts(after_s):
+    stack = Stack("redis", never=Never())
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(stack.start)
+        assert eventually(lambda: stack._state != "not started")
+        time.sleep(after_s)
+        stack.stop()
+        with pytest.raises(UsageError, match="stopped while it was starting"):
+            starting.result(10)
+    assert repr(stack).count("not running") == len(stack._running)
+    assert stack._folder is None or not stack._folder.exists()
+    assert stack.deaths() == []
+
+
+def test_a_service_that_dies_while_others_start_is_an_error():
+    class Late(Never):
+        def probe(self, place, *, timeout_s):
+            if eventually(lambda: stack["redis"].ready_ms is not None):
+                with contextlib.suppress(ProcessLookupError, TypeError):
+                    os.kill(stack["redis"].pid, signal.SIGKILL)
+            eventually(lambda: not stack["redis"].alive)
+            return Redis.probe(self, place, timeout_s=timeout_s)
+
+    stack = Stack("redis", late=Late())
+    with pytest.raises(ServiceExited, match=r"(?s)redis was ready and did not last.*SIGKILL.*Ready to accept"):
+        stack.start()
+    assert repr(stack).count("not running") == 2
+
+
+def test_what_an_interrupted_stop_left_to_do_the_next_one_does():
+    fault = Odd(heals=KeyboardInterrupt())
+    stack = Stack("redis").start()
+    stack.inflict(fault)
+    with pytest.raises(KeyboardInterrupt):
+        stack.stop()
+    assert stack["redis"].alive
+    fault.acts.clear()
+    object.__setattr__(fault, "heals", None)
+    stack.stop()
+    assert fault.acts == ["heal"]
+    assert not stack["redis"].alive
+    assert not stack["redis"].place.data.parent.exists()
+
+
+def test_a_stopped_stack_starts_and_breaks_nothing():
+    stack = Stack("redis")
+    with pytest.raises(UsageError, match="not started"):
+        stack.spawn(["sleep", "300"])
+    stack.start().stop()
+    with pytest.raises(UsageError, match="stopped"):
+        stack.spawn(["sleep", "300"])
+    with pytest.raises(UsageError, match="stopped"), stack.under(Odd()):
+        pass
+    for start in (stack["redis"].start, stack["redis"].restart):
+        with pytest.raises(ServiceError, match="its stack was stopped"):
+            start()
+    assert not stack["redis"].alive
 
 
 def test_stop_leaves_nothing_and_may_be_called_twice():

@@ -5,6 +5,7 @@ A fault is a frozen dataclass whose fields are its parameters, with three method
     begin(stack)   break it
     prove(stack)   ask an independent probe whether it took effect: a sentence, or `NotProven`
     heal(stack)    undo it; also safe when ``begin`` only got half-way
+    touches(stack) what it holds meanwhile, so that a name that is not there is refused before a run; may be left out
     str(fault)     "kill redis": what the windows in pictures and reports are labelled with
 
 `Nothing` is the template to copy. A fault of your own needs no registration: hand the object over.

@@ -31,6 +31,9 @@ class Delay:
     def __str__(self) -> str:
         return links.name("delay", self.one, self.other)
 
+    def touches(self, stack: Stack) -> set[str]:
+        return links.touched(stack, self.one, self.other, "latency")
+
     def begin(self, stack: Stack) -> None:
         for link in links.between(stack, self.one, self.other):
             links.add(link, "latency", "downstream", latency=self.ms, jitter=self.jitter_ms)

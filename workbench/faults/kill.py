@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.faults import processes
 from workbench.faults.probes import refused
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ class Kill:
     def __str__(self) -> str:
         return f"kill {self.service}"
 
+    def touches(self, stack: Stack) -> set[str]:
+        return processes.touched(stack, self.service)
+
     def begin(self, stack: Stack) -> None:
-        stack[self.service].kill()
+        processes.running(stack, self.service, "kill").kill()
 
     def prove(self, stack: Stack) -> str:
         return refused(stack[self.service])

@@ -33,6 +33,11 @@ def between(stack: Stack, one: str, other: str) -> list[Link]:
     return found
 
 
+def touched(stack: Stack, one: str, other: str, toxic: str) -> set[str]:
+    """What a fault holds that acts on links: two of one kind on one link would heal each other."""
+    return {f"the {toxic} of {link.source} → {link.target}" for link in between(stack, one, other)}
+
+
 def add(link: Link, toxic: str, stream: str, **attributes: int) -> None:
     """Add a toxic of ours to one direction of a link; ``upstream`` flows to the service, ``downstream`` back."""
     link.add(toxic, name=f"{TOXIC}_{toxic}_{stream}", stream=stream, **attributes)

@@ -16,6 +16,13 @@ class Nothing:
     def __str__(self) -> str:
         return "nothing"
 
+    def touches(self, stack: Stack) -> set[str]:
+        """What it holds while it is in force, in words; raise `UsageError` if the stack has no such thing.
+
+        Asked before the run starts, where two faults at once may not hold the same. It may be left out.
+        """
+        return set()
+
     def begin(self, stack: Stack) -> None:
         """Break something here, through ``stack["redis"]`` or ``stack.link("app", "redis")``."""
 

@@ -43,6 +43,9 @@ class Partition:
         verb = "cut off" if self.way == "both" else f"swallow {self.way} of"
         return links.name(verb, self.one, self.other)
 
+    def touches(self, stack: Stack) -> set[str]:
+        return links.touched(stack, self.one, self.other, "timeout")
+
     def begin(self, stack: Stack) -> None:
         for link in links.between(stack, self.one, self.other):
             for stream in STREAMS[self.way]:

@@ -32,7 +32,7 @@ def refused(running: Running) -> str:
 
 
 def silent(running: Running, *, through: str | None) -> str:
-    """A request through a link (or straight to the service, if ``through`` is None) is not answered."""
+    """A request through a link is not answered, though the service would; or the service itself, if None, is silent."""
     path = f"{through} → {running.name}" if through else running.name
     began = time.monotonic()
     try:
@@ -40,9 +40,21 @@ def silent(running: Running, *, through: str | None) -> str:
     except Exception as error:  # whatever a client library makes of silence
         waited = time.monotonic() - began
         if waited >= PATIENCE_S * 0.8:
+            if through:
+                _answers_directly(running)
             return f"{path} left a request unanswered for {waited * 1000:.0f} ms"
         raise NotProven(f"{path} should be silent, but the probe failed at once: {error!r}") from error
     raise NotProven(f"{path} should be silent, but it answered within {(time.monotonic() - began) * 1000:.0f} ms")
+
+
+def _answers_directly(running: Running) -> None:
+    """A service that is dead or paused would be silent through any link."""
+    try:
+        running.ask(timeout_s=2.0, through=None)
+    except Exception as error:
+        raise NotProven(
+            f"{running.name} does not answer directly either ({error!r}): that its link is silent proves nothing"
+        ) from error
 
 
 def slower(running: Running, *, through: str, by_s: float, size: int = 0) -> str:

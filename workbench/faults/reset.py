@@ -22,6 +22,9 @@ class Reset:
     def __str__(self) -> str:
         return links.name("reset", self.one, self.other)
 
+    def touches(self, stack: Stack) -> set[str]:
+        return links.touched(stack, self.one, self.other, "reset_peer")
+
     def begin(self, stack: Stack) -> None:
         for link in links.between(stack, self.one, self.other):
             links.add(link, "reset_peer", "upstream", timeout=0)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from workbench.stack import Fault
 
 
+LEAST_S = 0.01
+"""The shortest a repeated fault may last."""
+
+
 @dataclass(frozen=True)
 class Planned:
     """One fault with the moments at which it begins and heals."""
@@ -40,17 +44,19 @@ class Repeated:
 def between(begin_s: float, heal_s: float, fault: Fault) -> Planned:
     """``between(3, 4.5, Kill("redis"))``: begins at 3 s, heals at 4.5 s."""
     _check(fault)
-    if not 0 <= begin_s < heal_s:
-        raise UsageError(f"A fault begins at or after 0 and heals later than it begins; got {begin_s} to {heal_s} s.")
+    if not (_are_numbers(begin_s, heal_s) and 0 <= begin_s < heal_s):
+        raise UsageError(
+            f"A fault begins at or after 0 and heals later than it begins; got {begin_s!r} to {heal_s!r} s."
+        )
     return Planned(begin_s, heal_s, fault)
 
 
 def every(period_s: float, fault: Fault, *, lasting: float = 2.0) -> Repeated:
     """``every(10, Kill("redis"), lasting=2)``: from 10 to 12 s, from 20 to 22 s, and so on to the end of the run."""
     _check(fault)
-    if not 0 < lasting < period_s:
+    if not (_are_numbers(period_s, lasting) and LEAST_S <= lasting < period_s):
         raise UsageError(
-            f"A repeated fault lasts longer than 0 and shorter than its period; got {lasting}, {period_s}."
+            f"A repeated fault lasts at least {LEAST_S:g} s and shorter than its period; got {lasting!r}, {period_s!r}."
         )
     return Repeated(period_s, fault, lasting)
 
@@ -68,6 +74,8 @@ def expand(faults: Iterable[Planned | Repeated], *, duration_s: float) -> list[P
     Raises `UsageError` for a fault that would not have healed by the end (recovery could not be seen), and for
     one that begins again before it has healed.
     """
+    if not isinstance(faults, Iterable):
+        raise UsageError(f"Faults of a run are a list of between(…) and every(…); got {faults!r}.")
     planned: list[Planned] = []
     for entry in faults:
         if isinstance(entry, Planned):
@@ -92,7 +100,13 @@ def expand(faults: Iterable[Planned | Repeated], *, duration_s: float) -> list[P
     return planned
 
 
+def _are_numbers(*values: object) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
 def _check(fault: object) -> None:
+    if isinstance(fault, type):
+        raise UsageError(f"{fault.__name__} is a kind of fault; give one of it, as in {fault.__name__}(…).")
     missing = [name for name in ("begin", "prove", "heal") if not callable(getattr(fault, name, None))]
     if missing:
         raise UsageError(f"{fault!r} is no fault: it has no method {', '.join(missing)} (workbench/faults/nothing.py).")

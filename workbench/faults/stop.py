@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.faults import processes
 from workbench.faults.probes import refused
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ class Stop:
     def __str__(self) -> str:
         return f"stop {self.service}"
 
+    def touches(self, stack: Stack) -> set[str]:
+        return processes.touched(stack, self.service)
+
     def begin(self, stack: Stack) -> None:
-        stack[self.service].stop()
+        processes.running(stack, self.service, "stop").stop()
 
     def prove(self, stack: Stack) -> str:
         return refused(stack[self.service])

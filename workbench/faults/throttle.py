@@ -32,6 +32,9 @@ class Throttle:
     def __str__(self) -> str:
         return links.name("throttle", self.one, self.other)
 
+    def touches(self, stack: Stack) -> set[str]:
+        return links.touched(stack, self.one, self.other, "bandwidth")
+
     def begin(self, stack: Stack) -> None:
         for link in links.between(stack, self.one, self.other):
             for stream in ("upstream", "downstream"):

@@ -49,9 +49,10 @@ def run(
 
     ``clients`` in all: several workloads share them evenly, dealt out in turn. ``rate_hz`` operations per second, all
     clients together, offered whether or not earlier ones were answered; None: each client asks again as soon as it is
-    answered. Starts that a slow answer delays are made up for; latency counts from the intended start. ``timeout_s``
-    for each operation, after which its connection is replaced. ``drivers`` processes play the clients. ``steady`` is
-    the share of operations, at least 20, that must be ok before the first fault, else the run stops there.
+    answered. Starts that a slow answer delays are made up for, and latency counts from the intended start: a stall
+    hides nothing by slowing the clients down (Gil Tene's coordinated omission). ``timeout_s`` for each operation, after
+    which its connection is replaced. ``drivers`` processes play the clients. ``steady`` is the share of operations, at
+    least 20, that must be ok before the first fault, else the run stops there.
     The same ``seed`` asks the same operations at the same times.
 
     Whatever happened, every fault is healed and every driver has ended when this returns or raises. What makes the
@@ -103,6 +104,7 @@ class _Run:
             self._schedule = Schedule(
                 self._stack, self._plan.faults, folder=self._folder, t0_ns=self._t0_ns, gate=self._gate
             )
+            self._schedule.start()
             if self._watch(drivers, self._schedule):
                 drivers.ask_finally(within_s=FINAL_S)
                 drivers.end(within_s=FINAL_S + 2 * self._plan.timeout_s + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import pickle
 import secrets
@@ -64,7 +63,7 @@ class Plan:
                 if ranks:
                     shares[driver].append(
                         Share(
-                            workload=base64.b64encode(pickle.dumps(workload)).decode(),
+                            workload=Share.dump(workload),
                             urls={name: stack.url(name) for name in workload.services},
                             run=f"{run}{i}",
                             clients=[mine[rank] for rank in ranks],
@@ -102,6 +101,8 @@ def make_plan(
     steady: float,
 ) -> Plan:
     """Raises `UsageError` that says what makes no sense."""
+    if isinstance(stack, type) or not hasattr(stack, "inflict"):
+        raise UsageError(f'A run needs a stack that was started, as in Stack("redis").start(); got {stack!r}.')
     workloads = tuple(workload) if isinstance(workload, list | tuple) else (workload,)
     _whole("clients", clients, least=1, most=MOST_CLIENTS)
     _whole("seed", seed)
@@ -125,6 +126,7 @@ def make_plan(
                 f"Two workloads of one run are both called {name!r}: their records could not be told apart."
             )
     planned = expand(faults, duration_s=duration_s)
+    _check_faults(planned, stack)
     return Plan(workloads, tuple(planned), clients, rate_hz, duration_s, seed, drivers, timeout_s, steady)
 
 
@@ -145,7 +147,7 @@ def _check(workload: Workload, stack: Stack) -> None:
             f"Put the class into a file beside the notebook and import it from there."
         )
     try:
-        pickle.dumps(workload)
+        Share.dump(workload)
     except (pickle.PicklingError, TypeError, AttributeError) as error:
         raise UsageError(
             f"The workload {kind.__name__} cannot be handed to another process: {error}. "
@@ -158,6 +160,18 @@ def _check(workload: Workload, stack: Stack) -> None:
             raise UsageError(f"{workload.name!r} needs {name} in the stack. {error}") from None
         if not running.alive:
             raise UsageError(f"{workload.name!r} needs {name}, which is not running. Start it before the run.")
+
+
+def _check_faults(planned: Sequence[Planned], stack: Stack) -> None:
+    """What faults hold must be there, and no two may hold it at once. ``planned`` is in order of beginning."""
+    held: dict[str, Planned] = {}
+    for plan in planned:
+        touches = getattr(plan.fault, "touches", None)
+        for what in touches(stack) if touches is not None else ():
+            before = held.get(what)
+            if before is not None and before.heal_s > plan.begin_s:
+                raise UsageError(f"{plan} begins before {before} has healed, and both hold {what}.")
+            held[what] = plan
 
 
 def _is_number(value: object) -> bool:

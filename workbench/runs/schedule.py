@@ -37,6 +37,9 @@ class Schedule:
         self.ended_early = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="workbench-schedule", daemon=True)
+
+    def start(self) -> None:
+        """Not done when it is made: whoever is interrupted meanwhile must already know what to stop."""
         self._thread.start()
 
     @property
@@ -51,7 +54,8 @@ class Schedule:
     def stop(self) -> None:
         """Begin nothing more, heal what is in force, and return when that is done. May be called again."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _work(self) -> None:
         try:
@@ -77,8 +81,11 @@ class Schedule:
         heal_s = max(plan.begin_s, self._now()) + plan.heal_s - plan.begin_s
         try:
             inflicted = self._begin(i)
-            self._stopping.wait(max(0.0, heal_s - self._now()))
-            self._heal(i, inflicted)
+            try:
+                self._write_begun(i, inflicted)
+                self._stopping.wait(max(0.0, heal_s - self._now()))
+            finally:
+                self._heal(i, inflicted)
         except BaseException as error:
             self._fail(error)
 
@@ -94,13 +101,15 @@ class Schedule:
         append_window(self._folder, i, fault=window.fault, began=window.began)
         progress.tell("fault", verb=window.fault, state="begin", t=round(window.began, 3), text="")
         try:
-            inflicted = self._stack.inflict(fault)
+            return self._stack.inflict(fault)
         except WorkbenchError:
             raise
         except Exception as error:
             raise FaultError(f"{window.fault} could not be begun at {window.began:.1f} s: {error}") from error
+
+    def _write_begun(self, i: int, inflicted: Inflicted) -> None:
         began = (inflicted.began_ns - self._t0_ns) / 1e9
-        self._windows[i] = window = replace(window, began=began, proof=inflicted.proof)
+        self._windows[i] = window = replace(self._windows[i], began=began, proof=inflicted.proof)
         append_window(self._folder, i, began=window.began, proof=window.proof)
         if inflicted.doubt:
             self.doubts.append(Doubt("unproven", inflicted.doubt))
@@ -108,8 +117,6 @@ class Schedule:
         progress.tell(
             "fault", verb=window.fault, state=state, t=round(self._now(), 3), text=inflicted.doubt or window.proof
         )
-
-        return inflicted
 
     def _heal(self, i: int, inflicted: Inflicted) -> None:
         inflicted.heal()

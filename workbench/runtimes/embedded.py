@@ -128,6 +128,8 @@ class Running:
         """
         with self._lock:
             attempts = _ATTEMPTS_AT_A_PORT
+            if self._abandoned:
+                raise ServiceError(f"{self.name} is not started: its stack was stopped. Make a new one.")
             while not self.alive:
                 try:
                     self._start()
@@ -141,6 +143,11 @@ class Running:
                     self._port = ports.reserve(host=HOST)
                     self.place.port = self._port.number
         return self
+
+    def settle(self) -> Running:
+        """Wait until a start or stop that another thread is busy with has come to its end."""
+        with self._lock:
+            return self
 
     def stop(self, *, grace_s: float = 5.0) -> None:
         """Ask it to end (SIGTERM, or what the program takes for it) and wait; SIGKILL after ``grace_s`` seconds."""

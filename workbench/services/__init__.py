@@ -54,7 +54,7 @@ class Place:
     port: int
     data: Path  # its own folder, kept over restarts, removed with the stack
     log: Path
-    urls: dict[str, str] = field(default_factory=dict)  # of the services it uses, through its links to them
+    urls: dict[str, str] = field(default_factory=dict, repr=False)  # of those it uses, through its links to them
     secrets: dict[str, str] = field(default_factory=dict, repr=False)  # made for the run: "password"
     spawn: Callable[[Command], Process] = field(default=_no_spawn, repr=False)  # a helper, logged to `log`
 

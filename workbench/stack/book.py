@@ -7,8 +7,13 @@ import dataclasses
 import itertools
 import json
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.runtimes.embedded import Running
+    from workbench.runtimes.relay import Relay
 
 
 def options_of(service: object) -> dict[str, Any]:
@@ -16,6 +21,23 @@ def options_of(service: object) -> dict[str, Any]:
     if not dataclasses.is_dataclass(service) or isinstance(service, type):
         return {}
     return {option.name: getattr(service, option.name) for option in dataclasses.fields(service)}
+
+
+def describe(running: Mapping[str, Running], relay: Relay | None, runtime: str) -> dict[str, Any]:
+    """See `Stack.describe`."""
+    described: dict[str, Any] = {
+        name: {
+            "program": one.program,
+            "runtime": one.runtime,
+            "ready_ms": None if one.ready_ms is None else round(one.ready_ms, 1),
+            "options": options_of(one.service),
+            "log": one.log_path.name,
+        }
+        for name, one in running.items()
+    }
+    if relay is not None:
+        described["relay"] = {"program": relay.program, "runtime": runtime, "log": relay.log.name}
+    return described
 
 
 def claim_log(folder: Path, name: str) -> Path:

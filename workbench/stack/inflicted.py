@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from workbench.errors import NotProven, UsageError
+from workbench.errors import NotPossible, NotProven, UsageError
 
 if TYPE_CHECKING:
     from workbench.stack import Stack
@@ -56,6 +56,9 @@ def inflict(stack: Stack, fault: Fault, known: list[Inflicted]) -> Inflicted:
     known.append(inflicted)
     try:
         fault.begin(stack)
+    except NotPossible:  # nothing was done, so there is nothing to undo
+        inflicted.healed_ns = inflicted.began_ns
+        raise
     except BaseException:
         with contextlib.suppress(Exception):  # the error that matters is the one of `begin`
             inflicted.heal()

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from workbench.errors import ServiceError, UnknownService, UsageError
+from workbench.errors import ServiceError, ServiceExited, UnknownService, UsageError
 from workbench.history.folder import run_folder
 from workbench.links import Link, Links
 from workbench.progress import tell
@@ -24,7 +24,7 @@ from workbench.runtimes.order import start_in_order
 from workbench.runtimes.readiness import QUOTED_LINES
 from workbench.runtimes.relay import Relay, relay
 from workbench.services import Service, check, make, nearest
-from workbench.stack.book import claim_log, options_of, record
+from workbench.stack.book import claim_log, describe, record
 from workbench.stack.inflicted import Fault, Inflicted, inflict
 
 CLIENT = "client"
@@ -70,6 +70,7 @@ class Stack:
         self._folder: Path | None = None
         self._state = "not started"
         self._lock = threading.Lock()
+        self._stopping = threading.RLock()
 
     def __repr__(self) -> str:
         if not self._running:
@@ -110,18 +111,30 @@ class Stack:
                 coming = pool.submit(relay, logs / "relay.log")
                 uses = {name: service.uses for name, service in self._services.items()}
                 start_in_order(uses, lambda name: self._start_one(name, coming), self._abandon)
+            for death in self.deaths():
+                raise ServiceExited(f"{death.service} was ready and did not last until the others were. {death}")
             record(run_folder() / "services.json", self.describe())
-        except BaseException:
-            self.stop()
+            self._check_running()
+        except BaseException as error:
+            stopped, self._state = self._state != "running", "stopping"
+            self.stop()  # again, if another thread has: something may have begun since
+            if stopped and isinstance(error, Exception):
+                raise UsageError("This stack was stopped while it was starting.") from None
             raise
         return self
 
     def stop(self) -> None:
-        """Heal what is still broken, end every process, remove every link, port and folder. Once is enough."""
-        with self._lock:
-            if self._state in ("not started", "stopped"):
-                return
-            self._state = "stopped"
+        """Heal what is still broken, end every process, remove every link, port and folder.
+
+        Once is enough; what an interrupted call has left to do, the next one does.
+        """
+        with self._stopping:
+            if self._state not in ("not started", "stopped"):
+                self._state = "stopping"
+                self._end()
+                self._state = "stopped"
+
+    def _end(self) -> None:
         for inflicted in reversed(self._inflicted):
             with contextlib.suppress(Exception):  # what it cannot heal ends with the services
                 inflicted.heal()
@@ -132,7 +145,7 @@ class Stack:
                     self._linker.remove(link)
         if self._relay is not None:
             self._relay.watchers.discard(self)
-        for running in self._running.values():
+        for running in list(self._running.values()):
             running.remove()
             tell("service", name=running.name, state="stopped", program=running.program)
         if self._folder is not None:
@@ -196,19 +209,7 @@ class Stack:
 
     def describe(self) -> dict[str, Any]:
         """For the evidence: of every service its program and version, runtime, readiness (ms) and options."""
-        described: dict[str, Any] = {
-            name: {
-                "program": running.program,
-                "runtime": running.runtime,
-                "ready_ms": None if running.ready_ms is None else round(running.ready_ms, 1),
-                "options": options_of(running.service),
-                "log": running.log_path.name,
-            }
-            for name, running in self._running.items()
-        }
-        if self._relay is not None:
-            described["relay"] = {"program": self._relay.program, "runtime": self.runtime, "log": self._relay.log.name}
-        return described
+        return describe(self._running, self._relay, self.runtime)
 
     # --- breaking it, and more processes
 
@@ -217,8 +218,7 @@ class Stack:
 
         If ``begin`` raises, healing is tried and its error raised.
         """
-        if self._state != "running":
-            raise UsageError(f"Nothing can be broken: this stack is {self._state}.")
+        self._check_running()
         return inflict(self, fault, self._inflicted)
 
     @contextlib.contextmanager
@@ -243,6 +243,7 @@ class Stack:
 
         With ``pipes``, the child's ``stdin`` and ``stdout`` are line-buffered text.
         """
+        self._check_running()
         child = keeper().spawn(argv, env={**os.environ, **(env or {})}, cwd=cwd, log=log, pipes=pipes)
         self._children.append(child)
         return child
@@ -254,12 +255,17 @@ class Stack:
 
     # --- inside
 
+    def _check_running(self) -> None:
+        if self._state != "running":
+            raise UsageError(f"Nothing can be started or broken here: this stack is {self._state}.")
+
     def _died(self, death: Death) -> None:
         if self._state == "running":  # one that ends because the others are being stopped is no news
             self._deaths.append(death)
 
     def _start_one(self, name: str, coming: Future[Relay]) -> None:
         running = self._running[name]
+        self._check_running()
         for used in running.service.uses:
             if used in self._running:
                 host, port = _address(self.link(name, used))
@@ -283,7 +289,7 @@ class Stack:
             with contextlib.suppress(ServiceError):  # the next one has to go all the same
                 child.kill()
             child.close()
-        for running in self._running.values():
+        for running in list(self._running.values()):  # another thread may be adding to it
             with contextlib.suppress(ServiceError):
                 running.abandon()
 
