@@ -27,7 +27,7 @@ def test_durable_holds_when_every_acknowledged_append_is_in_the_final_read():
     finding = durable(of(append(1, 1), append(2, 3.5, outcome="info"), append(3, 5), read([1, 2, 3], 6)))
     assert finding.verdict == "held"
     assert finding.text == (
-        "All 2 acknowledged appends are in the final reads of 1 key: 0 lost (95 % interval up to 84.2 %); "
+        "All 2 acknowledged appends are in the final reads of 1 key: 0 lost (95% interval up to 84.2%); "
         "1 unacknowledged append had happened as well."
     )
     assert finding.measured["recovered"] == 1
@@ -38,7 +38,7 @@ def test_durable_is_refuted_by_a_lost_append_and_shows_it_with_the_read_that_mis
     lost, other, final = append(1, 1), append(2, 5), read([2], 6)
     finding = durable(of(lost, other, read([], 0.5), final))
     assert finding.verdict == "refuted"
-    assert finding.text.startswith("1 of 2 acknowledged appends were lost (50.0 %, 95 % interval 1.2–98.8 %)")
+    assert finding.text.startswith("1 of 2 acknowledged appends were lost (50.0%, 95% interval 1.2–98.8%)")
     assert [(o.kind, o.value) for o in finding.counterexample] == [("append", 1), ("read", [2])]
 
 
@@ -139,7 +139,7 @@ def test_available_is_refuted_by_the_upper_end():
     finding = available(load())
     assert finding.verdict == "refuted"
     assert finding.counterexample[0].called == 3.0
-    assert finding.text.startswith("695 of 800 operations in the run were ok: 86.9 % (95 % interval 84.3–89.2 %")
+    assert finding.text.startswith("695 of 800 operations in the run were ok: 86.9% (95% interval 84.3–89.2%")
 
 
 def test_an_operation_that_overlaps_a_window_belongs_to_it():

@@ -236,7 +236,7 @@ def test_more_needed_is_the_least(a, b, share):
 
 def test_the_known_numbers_of_trials():
     assert more_needed(0, 0, 0.99) == 368
-    assert more_needed(0, 0, 0.99, confidence=0.9) == 299  # one-sided 95 %
+    assert more_needed(0, 0, 0.99, confidence=0.9) == 299  # one-sided 95%
     assert more_needed(0, 0, 0.95, confidence=0.9) == 59
 
 
@@ -254,12 +254,12 @@ def test_ranks_are_the_test_of_shares_turned_around(quantile, count):
 @pytest.mark.parametrize(
     ("share", "text"),
     [
-        (0, "0 %"),
-        (1, "100 %"),
-        (0.5, "50.0 %"),
-        (0.9986, "99.86 %"),
-        (0.99999, "99.9990 %"),
-        (1 - 1e-9, "over 99.9999 %"),
+        (0, "0%"),
+        (1, "100%"),
+        (0.5, "50.0%"),
+        (0.9986, "99.86%"),
+        (0.99999, "99.9990%"),
+        (1 - 1e-9, "over 99.9999%"),
     ],
 )
 def test_percent_never_rounds_to_the_ends(share, text):
@@ -267,8 +267,8 @@ def test_percent_never_rounds_to_the_ends(share, text):
 
 
 def test_an_interval_is_rounded_outwards():
-    assert interval(2588, 3208) == "95 % interval 79.2–82.1 %"
-    assert interval(1199, 1199) == "95 % interval 99.69–100.00 %"
+    assert interval(2588, 3208) == "95% interval 79.2–82.1%"
+    assert interval(1199, 1199) == "95% interval 99.69–100.00%"
 
 
 def test_impossible_shares_are_refused():

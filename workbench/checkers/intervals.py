@@ -1,6 +1,6 @@
 """Exact confidence intervals for shares (Clopper and Pearson 1934), and how many operations decide a claim.
 
-All intervals are two-sided: 95 % means at most 2.5 % of error on either side, so "above 99 %" needs 368 operations
+All intervals are two-sided: 95% means at most 2.5% of error on either side, so "above 99%" needs 368 operations
 without a failure.
 """
 
@@ -80,23 +80,23 @@ def quantile_ranks(quantile: float, count: int, *, confidence: float = 0.95) -> 
 
 
 def percent(share: float) -> str:
-    """``99.86 %``: as many digits as tell it from 0 and 100; never rounded up to 100 % or down to 0 %."""
+    """``99.86%``: as many digits as tell it from 0 and 100; never rounded up to 100% or down to 0%."""
     if share in (0.0, 1.0):
-        return f"{share * 100:.0f} %"
+        return f"{share * 100:.0f}%"
     away = min(share, 1 - share)
     digits = 1 if away >= 0.01 else 2 if away >= 0.001 else 3 if away >= 0.0001 else 4
     text = f"{share * 100:.{digits}f}"
     limits = {f"{0:.{digits}f}": "under 0.0001", f"{100:.{digits}f}": "over 99.9999"}
-    return f"{limits.get(text, text)} %"
+    return f"{limits.get(text, text)}%"
 
 
 def interval(successes: int, trials: int, *, confidence: float = 0.95) -> str:
-    """``95 % interval 96.8–98.1 %``: as many digits as its width deserves, rounded outwards."""
+    """``95% interval 96.8–98.1%``: as many digits as its width deserves, rounded outwards."""
     low, high = (bound * 100 for bound in clopper_pearson(successes, trials, confidence=confidence))
     digits = min(max(1, 1 + ceil(-log10(high - low))), 6)
     scale = 10**digits
     low, high = floor(low * scale) / scale, ceil(high * scale) / scale
-    return f"{confidence * 100:g} % interval {low:.{digits}f}–{min(high, 100):.{digits}f} %"
+    return f"{confidence * 100:g}% interval {low:.{digits}f}–{min(high, 100):.{digits}f}%"
 
 
 def at_least(successes: int, trials: int, share: float) -> float:

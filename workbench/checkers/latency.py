@@ -29,8 +29,8 @@ def latency(
 
     Counted are ok operations with their latency and ``info`` operations, which nobody answered, as infinitely late
     (so is any that never returned). ``fail`` operations are not counted: `available` judges them.
-    A percentile is judged as a share: "p99 ≤ 50 ms" means that at least 99 % of the answers take at most 50 ms. It
-    holds when the Clopper–Pearson interval of that share lies at or above 99 %, and is refuted when it lies below.
+    A percentile is judged as a share: "p99 ≤ 50 ms" means that at least 99% of the answers take at most 50 ms. It
+    holds when the Clopper–Pearson interval of that share lies at or above 99%, and is refuted when it lies below.
     ``max_ms`` is about the recorded operations only. The counterexample is the slowest operation.
     Measured: ``operations``, ``unanswered``, and for each percentile asked for ``p99_ms`` with its interval
     ``p99_ms_low``, ``p99_ms_high`` (``None`` where there are too few operations; infinite where it falls among the
@@ -107,4 +107,4 @@ def _ms(value: float | np.floating[Any]) -> str:
 def _between(ordered: npt.NDArray[np.float64], low: int | None, high: int | None, confidence: float) -> str:
     left = "0" if low is None else _ms(ordered[low]).removesuffix(" ms")
     right = "?" if high is None else _ms(ordered[high])
-    return f"; {confidence * 100:g} % interval {left}–{right}"
+    return f"; {confidence * 100:g}% interval {left}–{right}"

@@ -63,7 +63,7 @@ def recovered(
     counts when it was called, none is averaged away in a bucket. The system has recovered at the first ok answer
     from which on
 
-    - no two operations fail (or stay unanswered) that are fewer than 1/(1 - ``steady``) calls apart: at 99 %,
+    - no two operations fail (or stay unanswered) that are fewer than 1/(1 - ``steady``) calls apart: at 99%,
       two of any hundred in a row; and
     - as many ok answers as the share ``rate`` of the steady rate gives in one second (or in the time of 20 answers,
       if that is longer) never take longer than that.
@@ -72,7 +72,7 @@ def recovered(
     when the steady state was not met or measured before the first fault (20 operations), when fewer than 20
     operations follow the heal or the recovery, or when ``within_s`` had not passed yet at the end. The counterexample
     is the last operation that failed and the first ok one after it. ``steady`` is the share that the run was given,
-    or 99 %.
+    or 99%.
     Measured: ``windows``, ``recovery_s`` (a list, ``None`` where it was not seen), ``recovery_max_s``,
     ``recovery_median_s``, ``steady_share``, ``steady_rate_hz``.
     Raises `UsageError` for a time or share out of range.
@@ -92,7 +92,7 @@ def recovered(
     if before.operations < _ENOUGH or before.share < steady:
         text = (
             f"The steady state was not met before the first fault: {percent(before.share)} of "
-            f"{plural(before.operations, 'operation')} were ok ({steady * 100:g} % of at least {_ENOUGH} are needed)."
+            f"{plural(before.operations, 'operation')} were ok ({steady * 100:g}% of at least {_ENOUGH} are needed)."
         )
         return judge(history, "unknown", text, measured=measured)
 

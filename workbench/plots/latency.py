@@ -66,7 +66,7 @@ def _title(history: History) -> str:
     if not answered.any():
         return "No operation was ok" if len(history) else "No operation was recorded"
     if not history.windows:
-        return f"99 % of {np.count_nonzero(answered):,} answers came within {_p99(history, answered)}"
+        return f"99% of {np.count_nonzero(answered):,} answers came within {_p99(history, answered)}"
     parts, silent = [], ""
     one = len(history.windows) == 1
     masks = {
@@ -80,7 +80,7 @@ def _title(history: History) -> str:
             parts.append(f"{_p99(history, mask & answered)} {when}")
         elif count:
             silent += f"; {ok:,} of {plural(count, 'operation')} {when} were answered"
-    return f"99 % of answers came within {', '.join(parts)}{silent}" if parts else silent.removeprefix("; ")
+    return f"99% of answers came within {', '.join(parts)}{silent}" if parts else silent.removeprefix("; ")
 
 
 def _p99(history: History, mask: Mask) -> str:
