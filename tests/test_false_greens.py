@@ -134,6 +134,22 @@ def test_faults_may_be_left_out_only_where_it_is_said():
     assert recovered(calm).verdict == "unknown"
 
 
+def test_what_is_expected_to_go_wrong_must_go_wrong_under_a_fault():
+    calm = of(append(1, 1), read([], 6), windows=())
+    assert durable(calm).verdict == "refuted"
+    assert expect(durable(calm), "refuted").verdict == "unknown"
+    assert expect(durable(calm), "refuted").text.startswith("No fault was in force.")
+    assert expect(durable(calm, faults=False), "refuted").verdict == "held"
+    assert expect(durable(calm), "held").verdict == "refuted"
+    down = of(*(op("echo", i, i / 10, outcome="fail") for i in range(20)), windows=())
+    for finding in (available(down), bounded(of(op("echo", 1, 1, took=9), windows=()), within_s=1)):
+        assert finding.verdict == "refuted"
+        assert expect(finding, "refuted").verdict == "unknown"
+    assert expect(available(down, during="steady"), "refuted").verdict == "held"
+    assert expect(counted(of(op("count", {"reported": 1, "open": 0}, 1), windows=())), "refuted").verdict == "unknown"
+    assert expect(latency(load(windows=()), max_ms=1), "refuted").verdict == "unknown"
+
+
 def test_no_claim_together_is_unknown():
     assert merge([]) == "unknown"
 

@@ -39,6 +39,7 @@ def available(
         raise UsageError(
             f"at_least={at_least} cannot be shown by any number of operations; give a share between 0 and 1, like 0.99."
         )
+    about_faults = faults and during != "steady"
     rows = np.flatnonzero(chosen(history, during))
     outcome = history.columns.outcome[rows]
     total, ok = len(rows), int(np.count_nonzero(outcome == OK))
@@ -56,13 +57,14 @@ def available(
         return judge(history, "unknown", f"There was no operation {phrase(during)}.", measured=measured)
     text = (
         f"{ok:,} of {plural(total, 'operation')} {phrase(during)} were ok: {percent(ok / total)} "
-        f"({interval(ok, total, confidence=confidence)}; claimed: at least {at_least * 100:g} %)"
+        f"({interval(ok, total, confidence=confidence)}; claimed: at least {at_least * 100:g}%)"
     )
     if lower_bound_is_above(at_least, ok, total, confidence=confidence):
-        return judge(history, "held", f"{text}.", measured=measured, faults=faults and during != "steady")
+        return judge(history, "held", f"{text}.", measured=measured, faults=about_faults)
     if upper_bound_is_below(at_least, ok, total, confidence=confidence):
         first = rows[int(np.argmax(outcome != OK))]
-        return judge(history, "refuted", f"{text}.", measured=measured, counterexample=[operation(history, first)])
+        example = [operation(history, first)]
+        return judge(history, "refuted", f"{text}.", measured=measured, counterexample=example, faults=about_faults)
     more = more_needed(ok, total, at_least, confidence=confidence)
     text += f"; too few to decide: {more:,} more, all ok, would show it"
     return judge(history, "unknown", f"{text}.", measured={**measured, "more_needed": more})

@@ -26,6 +26,7 @@ def bounded(history: History, *, within_s: float, during: During = "run", faults
     """
     if not within_s > 0:
         raise UsageError(f"within_s is a positive number of seconds, not {within_s}.")
+    about_faults = faults and during != "steady"
     c, rows = history.columns, np.flatnonzero(chosen(history, during))
     if not len(rows):
         return judge(history, "unknown", f"There was no operation {phrase(during)}.", measured={"operations": 0})
@@ -51,7 +52,7 @@ def bounded(history: History, *, within_s: float, during: During = "run", faults
     text = f"the slowest, {name}, {took_text} (claimed: within {within_s:g} s)"
     if measured["over"]:
         text = f"{measured['over']:,} of {plural(len(rows), 'operation')} {phrase(during)} took longer: {text}."
-        return judge(history, "refuted", text, measured=measured, counterexample=[one])
+        return judge(history, "refuted", text, measured=measured, counterexample=[one], faults=about_faults)
     if measured["given_up"] or measured["unreturned"]:
         text = (
             f"Of {plural(len(rows), 'operation')} {phrase(during)} {measured['given_up']:,} were given up by their "
@@ -60,4 +61,4 @@ def bounded(history: History, *, within_s: float, during: During = "run", faults
         )
         return judge(history, "unknown", text, measured=measured)
     text = f"All {plural(len(rows), 'operation')} {phrase(during)} came back in time; {text}."
-    return judge(history, "held", text, measured=measured, faults=faults and during != "steady")
+    return judge(history, "held", text, measured=measured, faults=about_faults)

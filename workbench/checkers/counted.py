@@ -38,7 +38,8 @@ def counted(history: History, *, faults: bool = True) -> Finding:
             f"{len(wrong):,} of {plural(len(rows), 'count')} were wrong: at {c.called[row]:.2f} s the system reported "
             f"{plural(reported, 'connection')} while {opened:,} {'was' if opened == 1 else 'were'} open."
         )
-        return judge(history, "refuted", text, measured=measured, counterexample=[operation(history, row)])
+        example = [operation(history, row)]
+        return judge(history, "refuted", text, measured=measured, counterexample=example, faults=faults)
     if not after:
         text = f"The connections were not counted after the last heal ({plural(len(rows), 'count')} before it)."
         return judge(history, "unknown", text, measured=measured)

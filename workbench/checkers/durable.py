@@ -46,7 +46,8 @@ def durable(history: History, *, faults: bool = True) -> Finding:
     }
     if lost or unexpected or duplicated:
         text = _anomalies(found, acknowledged, unexpected)
-        return judge(history, "refuted", text, measured=measured, counterexample=_counterexample(history, found))
+        example = _counterexample(history, found)
+        return judge(history, "refuted", text, measured=measured, counterexample=example, faults=faults)
     if not acknowledged:
         text = f"None of {plural(len(found.rows), 'append')} was acknowledged, so nothing was promised."
         return judge(history, "unknown", text, measured=measured)
@@ -58,7 +59,7 @@ def durable(history: History, *, faults: bool = True) -> Finding:
         return judge(history, "unknown", text, measured=measured)
     text = (
         f"All {acknowledged:,} acknowledged appends are in the final reads of {plural(found.keys, 'key')}: "
-        f"0 lost (95 % interval up to {percent(high)})"
+        f"0 lost (95% interval up to {percent(high)})"
     )
     if measured["recovered"]:
         text += f"; {plural(measured['recovered'], 'unacknowledged append')} had happened as well"

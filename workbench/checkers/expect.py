@@ -10,7 +10,8 @@ from workbench.errors import UsageError
 
 def expect(finding: Finding, verdict: Literal["held", "refuted"]) -> Finding:
     """The finding of the claim that ``finding`` comes out as ``verdict``: held if it does, refuted if it comes out as
-    the opposite; unknown stays unknown. Numbers and counterexample are those of ``finding``.
+    the opposite; unknown stays unknown, and so does what came out as expected without a fault. Numbers and
+    counterexample are those of ``finding``.
 
     Raises `UsageError` for any other verdict: nobody can claim not to know.
     """
@@ -19,5 +20,8 @@ def expect(finding: Finding, verdict: Literal["held", "refuted"]) -> Finding:
     if finding.verdict == "unknown":
         return finding
     met = finding.verdict == verdict
+    if met and not finding.faulted:
+        text = f"No fault was in force. Seen: {finding.text}"
+        return Finding("unknown", text, finding.measured, finding.counterexample, faulted=False)
     text = f"{'As' if met else 'Not as'} expected, {finding.verdict}: {finding.text}"
     return Finding("held" if met else "refuted", text, finding.measured, finding.counterexample)

@@ -25,7 +25,8 @@ class Finding:
     """The answer of one checker to one history.
 
     ``text`` is one measured sentence; ``measured`` its plain numbers, with units in their names;
-    ``counterexample`` the fewest operations that refute; ``doubts`` why nothing can be decided.
+    ``counterexample`` the fewest operations that refute; ``doubts`` why nothing can be decided; ``faulted`` is false
+    where the claim is about faults and none was in force.
     Raises `UsageError` if the verdict is not ``held``, ``refuted`` or ``unknown``, or if it is anything but
     ``unknown`` although there are doubts.
     """
@@ -35,6 +36,7 @@ class Finding:
     measured: Mapping[str, Any] = field(default_factory=dict)
     counterexample: tuple[Operation, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    faulted: bool = True
 
     def __post_init__(self) -> None:
         if self.verdict not in ("held", "refuted", "unknown"):

@@ -33,9 +33,10 @@ def judge(
     if doubts:
         first = " ".join(_sentence(str(doubt)) for doubt in doubts)
         return Finding("unknown", f"{first} Seen nevertheless: {text}", measured, tuple(counterexample), doubts)
-    if verdict == "held" and faults and not history.windows:
+    faulted = bool(history.windows) or not faults
+    if verdict == "held" and not faulted:
         return Finding("unknown", f"No fault was in force. Seen: {text}", measured)
-    return Finding(verdict, text, measured, tuple(counterexample))
+    return Finding(verdict, text, measured, tuple(counterexample), faulted=faulted)
 
 
 def doubts_of(history: History) -> tuple[Doubt, ...]:
