@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import WorkbenchError
-from workbench.execute.ending import Ended, Job, overall
+from workbench.execute.ending import Ended, Failure, Job, judge, overall
 from workbench.execute.folder import check_room, new_run_folder, point_latest
 from workbench.execute.many import execute
 
@@ -93,6 +93,34 @@ def test_a_notebook_that_concludes_nothing_is_never_a_success(tmp_path, name, wh
     assert why in ended.reason
 
 
+HELD = {"name": "durable", "sentence": "S.", "verdict": "held", "text": "All there."}
+
+
+@pytest.mark.parametrize("kind", ["exception", "timeout", "died", "interrupted", "broken"])
+@pytest.mark.parametrize("concluded", [True, False])
+def test_a_notebook_that_broke_off_is_not_held_though_its_claims_are(tmp_path, kind, concluded):
+    (tmp_path / "verdict.json").write_text(json.dumps({"claims": [HELD], "concluded": concluded}))
+    ended = judge(Job("n", tmp_path / "n.ipynb", tmp_path), Failure(kind, "Why.", "E"), seconds=1)
+    assert (ended.verdict, ended.exit_code, ended.reason) == ("unknown", 2 if kind == "interrupted" else 3, "Why.")
+    assert verdicts(ended)["verdict"] == "unknown"
+    assert verdicts(ended)["claims"] == [HELD]
+
+
+@pytest.mark.parametrize("text", ["", "{ torn", "[]", '{"concluded": true}', '{"claims": [], "concluded": true}'])
+def test_a_torn_or_empty_record_is_never_a_success(tmp_path, text):
+    (tmp_path / "verdict.json").write_text(text)
+    ended = judge(Job("n", tmp_path / "n.ipynb", tmp_path), None, seconds=1)
+    assert (ended.verdict, ended.exit_code) == ("unknown", 3)
+
+
+def test_a_death_that_a_cell_did_not_want_to_hear_of_is_heard(tmp_path):
+    record = {"claims": [{**HELD, "verdict": "unknown"}], "concluded": True, "exit_code": 3}
+    (tmp_path / "verdict.json").write_text(json.dumps(record))
+    ended = judge(Job("n", tmp_path / "n.ipynb", tmp_path), None, seconds=1)
+    assert (ended.verdict, ended.exit_code) == ("unknown", 3)
+    assert "A service ended unasked" in ended.reason
+
+
 def test_a_cell_time_out_is_recorded_as_one_and_the_cell_may_heal(tmp_path):
     ended = run("slow", tmp_path, cell_timeout_s=1.5)
     assert (ended.verdict, ended.exit_code) == ("unknown", 3)
@@ -140,7 +168,7 @@ def test_events_come_in_their_order(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("codes", "code"), [([], 0), ([0, 0], 0), ([0, 6], 6), ([6, 1], 1), ([1, 3, 6], 3), ([3, 2, 1], 2)]
+    ("codes", "code"), [([], 3), ([0, 0], 0), ([0, 4], 4), ([0, 6], 6), ([6, 1], 1), ([1, 3, 6], 3), ([3, 2, 1], 2)]
 )
 def test_of_several_notebooks_the_worst_counts(codes, code):
     assert overall(codes) == code

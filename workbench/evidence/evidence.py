@@ -143,7 +143,9 @@ class Evidence:
     def _exit_code(self) -> int:
         if self._died():
             return ServiceExited.exit_code
-        return {"held": 0, "refuted": ClaimRefuted.exit_code}.get(self.verdict, ClaimUnknown.exit_code)
+        if self.verdict == "held" and self._concluded:
+            return 0
+        return ClaimRefuted.exit_code if self.verdict == "refuted" else ClaimUnknown.exit_code
 
     def _write(self) -> None:
         record = {

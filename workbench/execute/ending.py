@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from workbench.errors import ServiceExited, WorkbenchError
 from workbench.redact import Redactor
 
 VERDICT_FILE = "verdict.json"
@@ -80,14 +81,14 @@ class Ended:
 
 def overall(exit_codes: list[int]) -> int:
     """The exit code of a run of several notebooks."""
-    return next((code for code in _SEVERITY if code in exit_codes), 0)
+    return next((code for code in _SEVERITY if code in exit_codes), max(exit_codes, default=WorkbenchError.exit_code))
 
 
 def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     """Read what the notebook concluded, settle what it left open, and say how it ended.
 
     Claims that were never decided become ``unknown`` in ``verdict.json``, with the reason. A notebook that did not
-    conclude anything is never a success.
+    conclude anything is never a success, and its verdict never ``held``.
     """
     document = _read(job.folder / VERDICT_FILE)
     claims = [claim for claim in document.get("claims", ()) if isinstance(claim, dict)]
@@ -104,6 +105,11 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
         )
     elif not document.get("concluded"):
         code, reason = 3, f"The notebook {job.name} came to its end without evidence.conclude() in its last cell."
+    elif document.get("exit_code") == ServiceExited.exit_code:  # said by conclude() to someone who did not listen
+        code, reason = (
+            ServiceExited.exit_code,
+            f"A service ended unasked during {job.name}; see the claims and its log.",
+        )
     else:
         code, reason = _EXIT_CODE[_merge([claim.get("verdict") for claim in claims])], ""
     for claim in claims:
@@ -113,6 +119,8 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     verdict = _merge([claim["verdict"] for claim in claims])
     if code == 0 and verdict != "held":  # concluded and yet a claim was left open
         code = _EXIT_CODE[verdict]
+    if code != 0 and verdict == "held":  # each claim decided, and yet the notebook broke before its conclusion
+        verdict = "unknown"
     document |= {"claims": claims, "verdict": verdict, "exit_code": code}
     document = {"schema": 1, "notebook": job.name, "concluded": False, **document}
     if reason:

@@ -98,7 +98,10 @@ def _run_on_kernel(job: Job, live: _Live, *, cwd: Path, cell_timeout_s: float) -
 def _settle(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     """Redact what the notebook left, then judge it."""
     redactor = Redactor.known(job.parameters)
-    redactor.folder(job.folder)
+    try:
+        redactor.folder(job.folder)
+    except OSError as error:  # the other notebooks are judged all the same
+        failure = failure or reasons.broken(error)
     if failure is not None:
         failure = replace(failure, text=redactor.text(failure.text))
     return judge(job, failure, seconds=seconds)
