@@ -5,6 +5,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -200,6 +201,40 @@ def test_the_headline_says_what_became_of_the_claims(run, verdicts, headline):
     assert read_run(run).headline == headline
 
 
+def held(place: Path) -> None:
+    claims = [{"name": name, "sentence": "S.", "verdict": "held", "text": ""} for name in ("a", "b")]
+    place.mkdir(exist_ok=True)
+    (place / "verdict.json").write_text(json.dumps({"claims": claims, "verdict": "held", "concluded": False}))
+
+
+def test_no_headline_says_held_of_a_notebook_that_broke_off(run):
+    held(run / "tour")
+    (run / "results.json").unlink()  # as after a runner that was killed
+    assert read_run(run).headline == "All 2 claims held, yet the notebook broke off"
+    assert read_run(run).notes[0].verdict == "unknown"
+    entries = [{"folder": "tour"}, {"folder": "other", "reason": "The kernel died.", "verdict": "unknown"}]
+    (run / "results.json").write_text(json.dumps({"notebooks": entries}))
+    assert read_run(run).headline == "All 2 claims held, yet 1 of 2 notebooks broke off"
+    assert read_run(run).notes[0].verdict == "held"
+
+
+@pytest.mark.parametrize("text", ["[]", '{"notebooks": 3}', '{"notebooks": [1, {"name": "tour"}, {}]}', "{ torn"])
+def test_results_of_another_shape_leave_what_lies_in_the_folders(run, text):
+    (run / "results.json").write_text(text)
+    assert "What is left?" in read(report.write(run))[0]
+
+
+def test_links_lead_to_folders_of_any_name(run):
+    (run / "results.json").unlink()
+    (run / "tour").rename(run / "a b#1%20ü?")
+    _, requests = read(report.write(run))
+    page = re.search(r'href="([^"]+report.html)"', (run / "index.html").read_text())
+    assert page
+    assert unquote(page[1]) == "a b#1%20ü?/report.html"
+    assert not set("#?") & set(page[1])
+    assert requests.fetched == []
+
+
 def test_a_run_whose_runner_was_killed_still_has_pages(run):
     (run / "results.json").unlink()
     (run / "tour" / "environment.json").write_text("{ torn")
@@ -273,6 +308,32 @@ def test_of_several_forms_of_an_output_the_richest_is_shown(tmp_path, data, show
     body = rendered(tmp_path, code("x", {"output_type": "execute_result", "metadata": {}, "data": data}))
     assert shown in body
     assert "script" not in body
+
+
+def test_quoted_words_of_an_output_stay_as_they_are(tmp_path):
+    said = 'he said "no", and "yes"'
+    body = rendered(tmp_path, code("x", {"output_type": "stream", "name": "stdout", "text": said}))
+    assert f'<pre class="words">{said}</pre>' in body
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<meta http-equiv="refresh" content="0;url=https://far.example">',
+        '<META http-equiv=refresh content="0;url=https://far.example"',
+        "<base href=https://far.example>",
+        "<link rel=prefetch href=https://far.example>",
+        "<form action=https://far.example>",
+        "<iframe src=https://far.example></iframe>",
+        "<scr<script></script>ipt>",
+    ],
+)
+def test_no_output_leads_away_from_the_page(tmp_path, markup):
+    output = {"output_type": "execute_result", "metadata": {}, "data": {"text/html": f"<b>a</b>{markup}"}}
+    body = rendered(tmp_path, code("x", output), {"cell_type": "markdown", "source": f"Prose.\n\n{markup}"})
+    assert "<b>a</b>" in body
+    assert "far.example" not in body
+    assert "<script" not in body
 
 
 def test_streams_and_tracebacks_keep_their_colours(tmp_path):

@@ -18,6 +18,7 @@ from workbench.report import ansi
 _TITLE = re.compile(r"\A\s*# [^\n]*\n*")
 _HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 _SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.IGNORECASE | re.DOTALL)
+_LEADS_AWAY = re.compile(r"</?(?:script|meta|base|link|iframe|object|embed|form)\b[^>]*>?", re.IGNORECASE)
 _ATTACHMENT = re.compile(r"\(attachment:([^)\s]+)\)")
 _PICTURE = re.compile(r'<img class="picture"[^>]*>')
 _VERDICT_TABLE = '<div role="status" aria-label='
@@ -108,12 +109,14 @@ def _colourer() -> Callable[[str], str]:
 
 
 def _words(text: str, kind: str) -> str:
-    return f'<pre class="words {kind}">{ansi.to_html(text.rstrip())}</pre>'.replace(' "', '"') if text.strip() else ""
+    kinds = f"words {kind}".strip()
+    return f'<pre class="{kinds}">{ansi.to_html(text.rstrip())}</pre>' if text.strip() else ""
 
 
 def _inert(markup: str) -> str:
-    """Without scripts: the page's policy would stop them anyway."""
-    return _SCRIPT.sub("", markup)
+    """Without scripts, which the page's policy would stop anyway, and what may lead away from the page, which it would
+    not: a refresh, a base, a form, a link fetched ahead."""
+    return _LEADS_AWAY.sub("", _SCRIPT.sub("", markup))
 
 
 def _text(lines: str | Sequence[str] | None) -> str:

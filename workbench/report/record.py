@@ -45,7 +45,7 @@ class Note:
     @property
     def headline(self) -> str:
         """The whole notebook in a sentence."""
-        return _headline(self.claims)
+        return _headline(self.claims, broken=bool(self.reason), of=1)
 
     @property
     def links(self) -> dict[str, str]:
@@ -67,15 +67,20 @@ class Run:
     @property
     def headline(self) -> str:
         """The whole run in a sentence."""
-        return _headline([claim for note in self.notes for claim in note.claims])
+        claims = [claim for note in self.notes for claim in note.claims]
+        return _headline(claims, broken=sum(bool(note.reason) for note in self.notes), of=len(self.notes))
 
 
-def _headline(claims: Sequence[Claim]) -> str:
-    counts = {word: sum(claim.verdict == word for claim in claims) for word in ("refuted", "unknown", "held")}
+def _headline(claims: Sequence[Claim], *, broken: int, of: int) -> str:
+    """``broken`` of ``of`` notebooks broke off: then claims that all held are not the whole story."""
+    words = ("refuted", "unknown", "undecided", "held")
+    counts = {word: sum(claim.verdict == word for claim in claims) for word in words}
     if not claims:
         return "Nothing was claimed"
     if counts["held"] == len(claims):
-        return f"All {len(claims)} claims held" if len(claims) > 1 else "The claim held"
+        held = f"All {len(claims)} claims held" if len(claims) > 1 else "The claim held"
+        which = "the notebook" if of == 1 else f"{broken} of {of} notebooks"
+        return f"{held}, yet {which} broke off" if broken else held
     parts = [f"{count} {word}" for word, count in counts.items() if count]
     return f"Of {len(claims)} claims: {', '.join(parts)}" if len(claims) > 1 else f"The claim is {claims[0].verdict}"
 
@@ -83,7 +88,9 @@ def _headline(claims: Sequence[Claim]) -> str:
 def read_run(folder: Path) -> Run:
     """Everything the pages of a run show: from ``results.json``, or from its folders if the runner was killed."""
     results = read_json(folder / "results.json")
-    entries = {entry["folder"]: entry for entry in results.get("notebooks", ()) if isinstance(entry, dict)}
+    listed = results.get("notebooks")
+    told = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    entries = {Path(str(entry.get("folder") or entry.get("name"))).name: entry for entry in told}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if (
             path.is_dir()
@@ -126,12 +133,14 @@ def _note(folder: Path, entry: Mapping[str, Any], *, when: str) -> Note:
     environment = read_json(folder / "environment.json")
     environment["services"] = _read(folder / "services.json") or environment.get("services")
     claims = [claim for claim in verdicts.get("claims", ()) if isinstance(claim, dict)]
+    verdict = str(verdicts.get("verdict") or entry.get("verdict") or "unknown")
+    reason = str(entry.get("reason") or "")
     return Note(
         name=str(entry.get("name") or folder.name),
         title=str(entry.get("title") or _title(folder / "notebook.ipynb") or folder.name),
         folder=folder,
-        verdict=str(verdicts.get("verdict") or entry.get("verdict") or "unknown"),
-        reason=str(entry.get("reason") or ""),
+        verdict="unknown" if reason and verdict in ("held", "undecided") else verdict,
+        reason=reason,
         claims=tuple(map(_claim, claims)),
         parameters=environment.get("parameters") or entry.get("parameters") or {},
         facts=tuple(_facts(environment)),
