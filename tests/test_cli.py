@@ -218,6 +218,58 @@ def test_clean_removes_runs_and_nothing_else(project, capfd):
     assert [path.name for path in (project / "outputs").iterdir()] == ["gallery"]
 
 
+def test_clean_keeps_what_it_did_not_make(project, capfd):
+    outputs = project / "outputs"
+    mine, empty, elsewhere = (outputs / f"20260101T000000Z-{n}-abcdef" for n in ("mine", "empty", "link"))
+    mine.mkdir(parents=True)
+    (mine / "thesis.txt").write_text("years of work")
+    empty.mkdir()
+    (project / "kept").mkdir()
+    (project / "kept" / "verdict.json").write_text("{}")
+    elsewhere.symlink_to(project / "kept")
+    (outputs / "notes").mkdir()
+    (outputs / "notes" / "verdict.json").write_text("{}")
+    assert call(["clean", "--outputs"]) == 0
+    assert sorted(path.name for path in outputs.iterdir()) == sorted([mine.name, elsewhere.name, "notes"])
+    assert (project / "kept" / "verdict.json").exists()
+    assert "1 run removed" in capfd.readouterr().out
+
+
+def test_nobody_takes_an_older_run_for_the_last_one(project, capfd):
+    assert call(["run", "held"]) == 0
+    (project / "outputs" / "latest").unlink()
+    (project / "outputs" / "latest").mkdir()
+    capfd.readouterr()
+    assert call(["run", "held"]) == 3
+    shown = capfd.readouterr()
+    assert "is in the way" in shown.err
+    assert "Does the happy path hold?" not in shown.out
+    (project / "outputs" / "latest").rmdir()
+    with subprocess.Popen([sys.executable, "-m", "workbench", "run", "slow"], stdout=subprocess.DEVNULL) as runner:
+        end = time.monotonic() + 30
+        while not list((project / "outputs").glob("latest/slow/logs/progress.jsonl")) and time.monotonic() < end:
+            time.sleep(0.05)
+        runner.kill()
+    latest = project / "outputs" / "latest"
+    assert "-slow-" in latest.resolve().name
+    assert not (latest / "index.html").exists()
+    assert call(["report", str(latest)]) in (0, 4)  # 4: there was nothing on disk yet
+
+
+@pytest.mark.parametrize("name", ["a b", "naïve ü", "odd [bold] #1%20", "[red]x"])
+def test_notebooks_of_any_name(project, capfd, name):
+    shutil.copy(FIXTURES / "held.ipynb", project / "notebooks" / f"{name}.ipynb")
+    assert call(["run", name]) == 0
+    assert f"{name}  " in capfd.readouterr().out
+    assert (project / "outputs" / "latest" / name / "report.html").exists()
+
+
+def test_a_time_out_is_a_number_of_seconds(project, capfd):
+    for value in ("nan", "inf", "0", "soon"):
+        assert call(["run", "held", "--cell-timeout", value]) == 4
+    assert nothing_started(project)
+
+
 def test_version_and_help(capfd):
     assert call(["--version"]) == 0
     assert capfd.readouterr().out.startswith("workbench ")

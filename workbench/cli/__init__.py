@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import traceback
 from pathlib import Path
@@ -68,6 +69,8 @@ def run(
     ] = 600.0,
 ) -> None:
     """Execute notebooks and say what became of their claims."""
+    if not math.isfinite(cell_timeout):
+        raise UsageError(f"--cell-timeout is a number of seconds, not {cell_timeout}.")
     from workbench.cli.running import run_notebooks
 
     code = run_notebooks(

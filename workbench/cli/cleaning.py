@@ -13,6 +13,7 @@ from workbench.cli.project import Project
 from workbench.history.folder import OUTPUTS
 from workbench.runtimes.folders import sweep
 
+_LEFT = ("results.json", "verdict.json", "services.json", "*/verdict.json", "*/logs/progress.jsonl")
 _RUN = re.compile(r"\d{8}T\d{6}Z-.+-[0-9a-f]{6}")
 
 
@@ -23,10 +24,17 @@ def clean_up(*, outputs_too: bool) -> None:
     if not outputs_too:
         return
     outputs = Path(os.environ.get(OUTPUTS) or Project.find().root / "outputs")
-    runs = [path for path in sorted(outputs.glob("*")) if path.is_dir() and _RUN.fullmatch(path.name)]
+    runs = [path for path in sorted(outputs.glob("*")) if _is_run(path)]
     for run in runs:
         shutil.rmtree(run)
     latest = outputs / "latest"
     if latest.is_symlink() and not latest.exists():
         latest.unlink()
     typer.echo(f"{len(runs)} run{'s' * (len(runs) != 1)} removed from {outputs}.")
+
+
+def _is_run(path: Path) -> bool:
+    """A folder with the name of a run that holds what a run leaves, or nothing yet."""
+    if path.is_symlink() or not path.is_dir() or not _RUN.fullmatch(path.name):
+        return False
+    return any(next(path.glob(left), None) for left in _LEFT) or not any(path.iterdir())

@@ -50,6 +50,7 @@ def run_notebooks(
     began = time.monotonic()
     outputs = Path(os.environ.get(OUTPUTS) or project.root / "outputs").absolute()
     folder = new_run_folder(outputs, [notebook.name for notebook in notebooks])
+    point_latest(folder)  # from here on nobody takes an older run for this one, however it ends
     jobs = [_job(notebook, folder, chosen[notebook.name]) for notebook in notebooks]
     redactor = Redactor.known({name: value for job in jobs for name, value in job.parameters.items()})
     screen = Screen(redactor=redactor)
@@ -80,7 +81,7 @@ def _keep_results(folder: Path, ended: Sequence[Ended], *, code: int, seconds: f
     results = {
         "schema": 1,
         "run": folder.name,
-        "command": shlex.join(["workbench", *sys.argv[1:]]),
+        "command": shlex.join(["workbench", *map(redactor.text, sys.argv[1:])]),  # before quoting hides a secret
         "seconds": round(seconds, 2),
         "exit_code": code,
         "notebooks": [each.as_json() for each in ended],

@@ -53,6 +53,7 @@ class Screen:
     def see(self, job: Job, event: dict[str, Any]) -> None:
         """One event of one notebook."""
         line = self._lines.setdefault(job.name, _Line())
+        event = {key: self._redact(value) if isinstance(value, str) else value for key, value in event.items()}
         match event:
             case {"event": "begin"}:
                 self._say(job, f"[bold]{escape(job.title or job.name)}[/]")
@@ -107,7 +108,8 @@ class Screen:
         self._console.print(str(_near(page)), soft_wrap=True, markup=False)
 
     def _say(self, job: Job, markup: str) -> None:
-        self._console.print(f"[cyan]{job.name:{self._wide}}[/]  {self._redact(markup)}", soft_wrap=self._live is None)
+        name = escape(f"{job.name:{self._wide}}")
+        self._console.print(f"[cyan]{name}[/]  {markup}", soft_wrap=self._live is None)
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2, 0, 0))
