@@ -88,6 +88,13 @@ def test_the_refusal_says_what_is_expected_and_what_came(parameters):
         parameters["clients"].parse("many")
 
 
+def test_a_refusal_does_not_tell_a_secret():
+    with pytest.raises(ParameterError, match="api_token expects int") as refused:
+        Parameter("api_token", "int", 1234567).parse("hunter2-hunter2")
+    assert "hunter2" not in str(refused.value)
+    assert "1234567" not in str(refused.value)
+
+
 @given(st.integers())
 def test_every_integer_survives_the_command_line(number):
     assert Parameter("n", "int", 0).parse(str(number)) == number

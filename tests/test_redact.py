@@ -84,6 +84,11 @@ def test_known_secrets_come_from_parameters_and_the_environment(monkeypatch):
     assert redactor.text(text) == f"{MASK} {MASK} {MASK} {MASK} {MASK} eight-clients postgres /where/we/work"
 
 
+def test_secrets_in_lists_and_mappings_are_known():
+    redactor = Redactor.known({"tokens": ["alpha-one", {"x": "beta-two"}, 123456, True, None], "names": ["gamma"]})
+    assert redactor.text("alpha-one beta-two 123456 True gamma") == "[redacted] [redacted] [redacted] True gamma"
+
+
 def test_files_are_redacted_where_they_stand(tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "redis.log").write_bytes(b"\xff user s3cret-value\n")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import ParameterError
+from workbench.redact import MASK, is_secret_name
 
 TAG = "parameters"
 _SIMPLE: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "list": list, "dict": dict}
@@ -38,9 +39,8 @@ class Parameter:
         fits, converted = _fit(ast.parse(self.type, mode="eval").body, value)
         if not fits:
             about = f" ({self.help})" if self.help else ""
-            raise ParameterError(
-                f"{self.name} expects {self.type}, got {value!r}{about}; its default is {self.default!r}."
-            )
+            got, default = (MASK, MASK) if is_secret_name(self.name) else (repr(value), repr(self.default))
+            raise ParameterError(f"{self.name} expects {self.type}, got {got}{about}; its default is {default}.")
         return converted
 
     def parse(self, text: str) -> Any:

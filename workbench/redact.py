@@ -7,7 +7,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -45,7 +45,7 @@ class Redactor:
     def known(cls, parameters: Mapping[str, Any] | None = None) -> Redactor:
         """What this process knows to be secret: parameters and environment variables with a secret's name,
         and the values in ``WORKBENCH_SECRETS``."""
-        values = {str(value) for name, value in (parameters or {}).items() if is_secret_name(name) and value}
+        values = {leaf for name, value in (parameters or {}).items() if is_secret_name(name) for leaf in _leaves(value)}
         values |= {
             value
             for name, value in os.environ.items()
@@ -105,6 +105,17 @@ class Redactor:
 
     def __repr__(self) -> str:
         return f"a redactor that knows {len(self._values)} secrets"
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts and numbers in nested lists and mappings."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _leaves(item)
+    elif value and not isinstance(value, bool):
+        yield str(value)
 
 
 def _forms(value: str) -> set[str]:
