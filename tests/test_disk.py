@@ -302,7 +302,7 @@ def test_a_flipped_byte_in_a_finished_record_is_never_silent(data):
 def test_a_save_that_fails_leaves_what_was_there(tmp_path):
     recorded(tmp_path)
     before = History.read(tmp_path)
-    (tmp_path / "history.parquet.new").symlink_to("/dev/full")
+    (tmp_path / f".history.parquet.{os.getpid()}").symlink_to("/dev/full")
     with pytest.raises(HistoryError, match="No space left on device"):
         before.save(tmp_path)
     assert same(History.read(tmp_path), before)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from workbench.history import whole
+
 VARIABLE = "WORKBENCH_SECRETS"
 """Environment variable with secret values, separated by commas or line ends."""
 
@@ -94,9 +96,7 @@ class Redactor:
             after = self.text(before)
         if after == before:
             return False
-        beside = path.with_name(f".{path.name}.redacted")
-        beside.write_text(after, encoding="utf-8", errors="surrogateescape")
-        beside.replace(path)
+        whole.write(path, after)
         return True
 
     def folder(self, path: Path) -> list[Path]:

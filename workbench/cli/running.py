@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sys
@@ -18,6 +17,7 @@ from workbench.errors import UsageError
 from workbench.execute.ending import Ended, Job, overall
 from workbench.execute.folder import new_run_folder, point_latest
 from workbench.execute.many import execute
+from workbench.history import whole
 from workbench.history.folder import OUTPUTS
 from workbench.parameters import Given, read_profile, resolve
 from workbench.redact import Redactor
@@ -86,6 +86,4 @@ def _keep_results(folder: Path, ended: Sequence[Ended], *, code: int, seconds: f
         "exit_code": code,
         "notebooks": [each.as_json() for each in ended],
     }
-    beside = folder / f".{report.RESULTS}"
-    beside.write_text(json.dumps(redactor.tree(results), indent=1, ensure_ascii=False) + "\n")
-    beside.replace(folder / report.RESULTS)
+    whole.write_json(folder / report.RESULTS, redactor.tree(results))

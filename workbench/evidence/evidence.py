@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from workbench.checkers import Finding, Verdict, merge
 from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError
 from workbench.evidence import surroundings, table
 from workbench.evidence.claims import Claim
+from workbench.history import whole
 from workbench.history.folder import RUN, run_folder, shown
 from workbench.progress import tell
 from workbench.redact import Redactor
@@ -226,11 +226,8 @@ def _own_folder() -> Path:
 
 
 def _replace(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a JSON file as a whole or not at all, whenever this process may be killed."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(json.dumps(record, indent=1, ensure_ascii=False, default=str) + "\n")
-        beside.replace(path)
+        whole.write_json(path, record)
     except OSError as error:
         raise WorkbenchError(
             f"{path} cannot be written: {error.strerror}. The verdicts of this notebook are not on record; "

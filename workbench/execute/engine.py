@@ -26,6 +26,7 @@ from workbench.execute import reasons
 from workbench.execute.channels import START_TIMEOUT_S, Manager
 from workbench.execute.ending import Failure, Job
 from workbench.execute.kernel import Kernel
+from workbench.history import whole
 from workbench.redact import MASK, Redactor, is_secret_name
 
 SAVE_EVERY_S = 5.0
@@ -73,9 +74,7 @@ class _Keeper(NotebookExecutionManager):  # type: ignore[misc]
         for cell in clean["cells"]:
             if "injected-parameters" in cell["metadata"].get("tags", ()):
                 cell["source"] = "\n".join(map(_masked, cell["source"].splitlines()))
-        beside = self._path.with_name(f".{self._path.name}")
-        beside.write_text(_text(clean), encoding="utf-8", errors="surrogateescape")
-        beside.replace(self._path)
+        whole.write(self._path, _text(clean))
         self._saved = time.monotonic()
         self.last_save_time = self.now()
 

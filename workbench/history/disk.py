@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import HistoryError
-from workbench.history import parquet
+from workbench.history import parquet, whole
 from workbench.history.columns import Columns, Labels
 from workbench.history.operation import OUTCOMES, Doubt, Window
 from workbench.history.parts import NEVER, Part, Row, scan
@@ -212,11 +212,7 @@ def _windows(folder: Path) -> tuple[tuple[Window, ...], int]:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write beside, then rename over: the file is always whole."""
-    beside = path.with_name(path.name + ".new")
     try:
-        beside.write_bytes(data)
-        beside.replace(path)
+        whole.write(path, data)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise HistoryError(cannot_write(path, error)) from error

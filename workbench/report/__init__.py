@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import UsageError
+from workbench.history import whole
 from workbench.report.record import Note, Run, read_run
 
 PAGE = "report.html"
@@ -56,9 +57,7 @@ def _render(template: str, **values: Any) -> str:
 
 
 def _keep(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}")
-    beside.write_text(text, encoding="utf-8", errors="replace")
-    beside.replace(path)
+    whole.write(path, text.encode(errors="replace"))
 
 
 __all__ = ["INDEX", "PAGE", "RESULTS", "Note", "Run", "read_run", "write", "write_notebook"]

@@ -1,0 +1,27 @@
+"""Files of record are there as a whole or not at all, at whatever moment their writer is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def write(path: Path, data: bytes | str) -> None:
+    """Write beside, then rename over. Text becomes UTF-8; bytes it was read from and that were none stay as they were.
+
+    Raises `OSError`; what was there before is then still there, and nothing new.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(data.encode(errors="surrogateescape") if isinstance(data, str) else data)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, record: Any) -> None:
+    """The same, of a record that people read, too: indented, what JSON cannot hold as text."""
+    write(path, json.dumps(record, indent=1, ensure_ascii=False, default=str) + "\n")
