@@ -9,12 +9,14 @@ from workbench.workloads import Ask
 @dataclass(frozen=True, kw_only=True)
 class Recite:
     """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may.
-    ``deaf`` cannot be set up; ``mute`` never answers what is asked out of turn."""
+    ``deaf`` cannot be set up; ``mute`` never answers what is asked out of turn; ``wild`` names a method that returns
+    what it should not, or does not return."""
 
     broken: int = 0
     slow: int = 0
     deaf: bool = False
     mute: bool = False
+    wild: str = ""
     name = "recitals"
     services = ()
     connect_kind = None
@@ -25,12 +27,20 @@ class Recite:
         return run
 
     async def connect(self, shared, client):
+        if self.wild == "connect":
+            await asyncio.sleep(1000)
         return shared
 
     def next(self, rng, client, n):
+        if self.wild == "next":
+            return None if n == 3 else Ask("say", f"k{n}", n)
+        if self.wild == "key":
+            return Ask("say", 5, n)
         return Ask("say", f"k{rng.randrange(4)}", n)
 
     async def do(self, connection, ask):
+        if self.wild in ("classify", "outcome"):
+            raise ValueError("broken")
         if self.mute and ask.kind == "look":
             raise ValueError("broken")
         if ask.kind != "say":
@@ -42,6 +52,8 @@ class Recite:
         return None
 
     def classify(self, error):
+        if self.wild in ("classify", "outcome"):
+            return None if self.wild == "classify" else ("maybe", "broken")
         return ("fail", "broken") if isinstance(error, ValueError) else ("info", type(error).__name__)
 
     async def close(self, connection):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -213,6 +214,24 @@ def test_a_driver_that_is_told_to_stop_stops(tmp_path):
 def test_what_goes_wrong_in_setting_up_is_told(tmp_path):
     with Process(spec(tmp_path, Recite(deaf=True))) as driver:
         assert driver.until("error") == "OSError: nobody listens"
+
+
+@pytest.mark.parametrize(
+    ("wild", "said"),
+    [
+        ("connect", "'recitals' did not connect within 5 s"),
+        ("next", "'recitals' asks None"),
+        ("key", "whose kind|key=5.* is no Ask"),
+        ("classify", r"classifies ValueError\('broken'\) as None"),
+        ("outcome", r"classifies ValueError\('broken'\) as \('maybe', 'broken'\)"),
+    ],
+)
+def test_a_workload_that_does_what_it_should_not_is_told_and_ends_the_driver(tmp_path, wild, said):
+    with Process(spec(tmp_path, Recite(wild=wild))) as driver:
+        if wild != "connect":
+            driver.go()
+        assert re.search(said, driver.until("error"))
+        assert driver.child.wait(10) == (0 if wild == "connect" else 1)
 
 
 def test_a_driver_whose_disk_is_full_hands_its_rows_over(tmp_path):

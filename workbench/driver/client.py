@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workbench.driver.spec import LATE_S, Counts, Spec, asking, due_times, periods
+from workbench.errors import DriverError
 from workbench.history.recorder import Recorder
 from workbench.links.alarm import Alarm
 from workbench.workloads.asking import Ask
@@ -74,8 +75,12 @@ class Client:
     async def connect(self) -> None:
         """Before the clock starts, where connecting is no operation of its own."""
         if self._connect_kind is None:
-            async with asyncio.timeout(max(self.stage.spec.timeout_s, 5.0)):
-                self.connection = await self.workload.connect(self.shared, self.number)
+            within_s = max(self.stage.spec.timeout_s, 5.0)
+            try:
+                async with asyncio.timeout(within_s):
+                    self.connection = await self.workload.connect(self.shared, self.number)
+            except TimeoutError as error:
+                raise DriverError(f"A client of {self._name!r} did not connect within {within_s:g} s.") from error
 
     async def play(self) -> None:
         """The whole schedule. In the steady state, once, what the workload asks there."""
@@ -173,7 +178,10 @@ class Client:
     async def _ask(self, ask: Ask, intended_ns: int | None) -> Outcome:
         """One operation, once: recorded whatever happens."""
         stage = self.stage
-        t0, number, (kind, key, value) = stage.t0_ns, self.number, ask
+        t0, number = stage.t0_ns, self.number
+        if not isinstance(ask, Ask) or type(ask.kind) is not str or type(ask.key) is not str:
+            raise TypeError(f"{self._name!r} asks {ask!r}, which is no Ask with a kind and a key that are texts")
+        kind, key, value = ask
         called = _now() - t0
         intended = called if intended_ns is None else intended_ns - t0
         stage.recorder.open[number] = (number, self._name, kind, key, value, intended, called)
@@ -190,7 +198,7 @@ class Client:
                     if found is not None:
                         value = found
         except Exception as raised:
-            outcome, error = self.workload.classify(raised)
+            outcome, error = self._classified(raised)
             if not connected and self._connect_kind is None:
                 outcome = "fail"  # it was never sent
         returned = _now() - t0
@@ -206,6 +214,13 @@ class Client:
             if outcome == "info" or not connected:
                 self._replace()
         return outcome
+
+    def _classified(self, raised: Exception) -> tuple[Outcome, str]:
+        match self.workload.classify(raised):
+            case ("fail" | "info") as outcome, str(error):
+                return outcome, error
+            case other:
+                raise TypeError(f"{self._name!r} classifies {raised!r} as {other!r}, not as fail or info with a text")
 
 
 _closing: set[asyncio.Future[None]] = set()

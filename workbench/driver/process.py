@@ -18,7 +18,7 @@ import uvloop
 
 from workbench.driver.client import Client, Stage
 from workbench.driver.spec import Spec
-from workbench.errors import HistoryError, WorkbenchError
+from workbench.errors import DriverError, HistoryError, WorkbenchError
 from workbench.history.parts import frame
 from workbench.history.recorder import BATCH_S, Recorder
 
@@ -42,8 +42,11 @@ class Driver:
 
     async def run(self) -> None:
         listening = asyncio.create_task(self._listen())
-        async with asyncio.timeout(SET_UP_S):
-            await self._set_up()
+        try:
+            async with asyncio.timeout(SET_UP_S):
+                await self._set_up()
+        except TimeoutError as error:
+            raise DriverError(f"The clients were not set up within {SET_UP_S:g} s: `prepare` does not end.") from error
         tell({"ready": True})
         go = await self._orders.get()
         if "go" in go:

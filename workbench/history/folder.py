@@ -36,9 +36,11 @@ def run_folder(*, what: str = "by-hand") -> Path:
     path = Path(given) if given else outputs() / new_name(what)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        probe = path / f".writable-{secrets.token_hex(4)}"
+        try:
+            probe.write_bytes(bytes(4096))  # a full disk still takes an empty file
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise WorkbenchError(
             f"The outputs folder {path} cannot be written: {error.strerror}. "

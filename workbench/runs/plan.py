@@ -141,6 +141,10 @@ def _check(workload: Workload, stack: Stack) -> None:
             + (f": it has no {', '.join(missing)}" if missing else ": give an object of it")
             + " (workbench/workloads/asking.py says what a workload is)."
         )
+    if not isinstance(workload.name, str) or not workload.name:
+        raise UsageError(f"The name of the workload {kind.__name__} is a text; got {workload.name!r}.")
+    if not isinstance(workload.services, tuple | list) or not all(isinstance(one, str) for one in workload.services):
+        raise UsageError(f"The services of {workload.name!r} are names in a tuple; got {workload.services!r}.")
     if kind.__module__ == "__main__":
         raise UsageError(
             f"The workload {kind.__name__} is defined in the notebook, but its clients run in another process. "
