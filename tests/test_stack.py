@@ -22,6 +22,7 @@ from workbench.errors import (
     ServiceExited,
     UnknownService,
     UsageError,
+    WorkbenchError,
 )
 from workbench.history.folder import run_folder
 from workbench.runtimes.order import start_in_order
@@ -305,6 +306,21 @@ def test_two_stacks_at_once_do_not_meet():
         assert not one.secrets & other.secrets
         other.stop()
         assert one["redis"].ask(through="client") < 1
+
+
+@pytest.mark.parametrize("taken", ["logs", "services.json"])
+def test_a_record_that_cannot_be_written_is_said_and_nothing_is_left(tmp_path, monkeypatch, taken):
+    monkeypatch.setenv("WORKBENCH_RUN", str(tmp_path))
+    if taken == "logs":
+        (tmp_path / taken).touch()
+    else:
+        (tmp_path / taken).mkdir()
+    stack = Stack("redis")
+    with pytest.raises(WorkbenchError, match=rf"{taken} cannot be written: .*WORKBENCH_OUTPUTS"):
+        stack.start()
+    assert not any(stack[name].alive for name in stack._running)
+    with pytest.raises(UsageError, match="starts once"):
+        stack.start()
 
 
 def test_the_record_says_what_ran_and_keeps_the_secrets_out(tmp_path, monkeypatch):

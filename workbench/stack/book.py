@@ -7,9 +7,13 @@ import dataclasses
 import itertools
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from workbench.errors import WorkbenchError
+from workbench.history import whole
+from workbench.history.recorder import cannot_write
 
 if TYPE_CHECKING:
     from workbench.runtimes.embedded import Running
@@ -40,11 +44,26 @@ def describe(running: Mapping[str, Running], relay: Relay | None, runtime: str) 
     return described
 
 
+def logs_folder(run: Path) -> Path:
+    """``logs`` in the folder of a run. Raises `WorkbenchError` if it cannot be made."""
+    with _writing(logs := run / "logs"):
+        logs.mkdir(exist_ok=True)
+    return logs
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WorkbenchError(cannot_write(path, error)) from error
+
+
 def claim_log(folder: Path, name: str) -> Path:
     """``redis.log``, or ``redis-2.log`` for the second stack of a notebook: made, empty and readable by us alone."""
     for number in itertools.count(1):
         path = folder / (f"{name}.log" if number == 1 else f"{name}-{number}.log")
-        with contextlib.suppress(FileExistsError):
+        with _writing(path), contextlib.suppress(FileExistsError):
             path.touch(mode=0o600, exist_ok=False)
             return path
     raise AssertionError("unreachable")
@@ -60,6 +79,5 @@ def record(path: Path, described: dict[str, Any]) -> None:
             known = json.loads(path.read_text())
         except (OSError, ValueError):
             known = []
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps([*known, described], indent=1, default=repr) + "\n")
-        fresh.replace(path)
+        with _writing(path):
+            whole.write_json(path, [*known, described])

@@ -24,7 +24,7 @@ from workbench.runtimes.order import start_in_order
 from workbench.runtimes.readiness import QUOTED_LINES
 from workbench.runtimes.relay import Relay, relay
 from workbench.services import Service, check, make, nearest
-from workbench.stack.book import claim_log, describe, record
+from workbench.stack.book import claim_log, describe, logs_folder, record
 from workbench.stack.inflicted import Fault, Inflicted, inflict
 
 CLIENT = "client"
@@ -93,9 +93,8 @@ class Stack:
         if self._state != "not started":
             raise UsageError(f"This stack is {self._state}; a stack starts once. Make a new one.")
         self._state = "running"
-        logs = run_folder() / "logs"
-        logs.mkdir(exist_ok=True)
         try:
+            logs = logs_folder(run_folder())
             self._folder = new_folder(keeper().keep)
             for name, service in self._services.items():
                 self._running[name] = running = Running(
