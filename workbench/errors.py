@@ -26,7 +26,16 @@ A message says what happened, where, why as far as known (the last lines of a lo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """For the end of a message's first sentence: ``; did you mean 'redis'?``, or ``.`` where no known name is near."""
+    import difflib
+
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else "."
 
 
 class WorkbenchError(Exception):

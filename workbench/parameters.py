@@ -7,7 +7,6 @@ The cell holds lines like ``clients: int = 8  # concurrent clients``. Types that
 from __future__ import annotations
 
 import ast
-import difflib
 import io
 import tokenize
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import ParameterError
+from workbench.errors import ParameterError, nearest
 from workbench.redact import MASK, is_secret_name
 
 TAG = "parameters"
@@ -141,12 +140,6 @@ def resolve(
                             raise ParameterError(f"{place.where}, {notebook}: {error}") from None
                         chosen[notebook][name] = checked
     return chosen
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """``; did you mean 'clients'?`` or nothing, for the end of an error's first sentence."""
-    close = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else "."
 
 
 def _unknown(name: str, *, own: set[str], valid: set[str], where: str, notebooks: Iterable[str]) -> str:

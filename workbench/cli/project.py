@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import NothingSelected, ParameterError, UsageError
-from workbench.parameters import Parameter, declared, nearest
+from workbench.errors import NothingSelected, ParameterError, UsageError, nearest
+from workbench.parameters import Parameter, declared
 
 _SCENARIO = re.compile(r"\b[A-Z]{2,6}-\d{1,3}\b")
 _NUMBER = re.compile(r"^\d+[-_]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import os
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.checkers import Finding, Verdict, merge
-from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError
+from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError, nearest
 from workbench.evidence import surroundings, table
 from workbench.evidence.claims import Claim
 from workbench.history import whole
@@ -114,9 +113,8 @@ class Evidence:
 
     def _check(self, name: str, finding: object) -> None:
         if name not in self._claims:
-            near = difflib.get_close_matches(name, self._claims, n=1, cutoff=0.4)
-            hint = f"; did you mean '{near[0]}'?" if near else "."
-            raise UsageError(f"No claim is called '{name}'{hint} Stated were: {', '.join(self._claims)}.")
+            near = nearest(name, self._claims)
+            raise UsageError(f"No claim is called '{name}'{near} Stated were: {', '.join(self._claims)}.")
         if not isinstance(finding, Finding):
             raise UsageError(
                 f"The claim {name} is decided by a finding, as a checker returns it, not by {type(finding).__name__}: "

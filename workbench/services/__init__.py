@@ -8,7 +8,6 @@ Files that begin with an underscore are parts that several services share.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 import signal
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from workbench.errors import UnknownService, UsageError
+from workbench.errors import UnknownService, UsageError, nearest
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def make(name: str, options: Mapping[str, Any] | None = None) -> Service:
     Raises `UnknownService` for a name without a file and `UsageError` for an option it does not have.
     """
     if name not in names():
-        raise UnknownService(f"There is no service {name!r}{nearest(name, names())}. There are: {', '.join(names())}.")
+        raise UnknownService(f"There is no service {name!r}{nearest(name, names())} There are: {', '.join(names())}.")
     module = importlib.import_module(f"{__name__}.{name}")
     kind = next(
         value
@@ -112,7 +111,7 @@ def make(name: str, options: Mapping[str, Any] | None = None) -> Service:
     for option in given:
         if option not in known:
             raise UsageError(
-                f"{name} has no option {option!r}{nearest(option, known)}. It has: {', '.join(known) or 'none'}."
+                f"{name} has no option {option!r}{nearest(option, known)} It has: {', '.join(known) or 'none'}."
             )
     return cast(Service, kind(**given))
 
@@ -128,12 +127,6 @@ def check(service: object, *, entry: str) -> Service:
             "See workbench.services.Service for what each must do."
         )
     return cast(Service, service)
-
-
-def nearest(name: str, known: list[str]) -> str:
-    """ " (did you mean 'redis'?)", or nothing when no known name is near."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def one_of(owner: str, option: str, value: object, allowed: tuple[str, ...]) -> None:

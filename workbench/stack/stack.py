@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from workbench.errors import ServiceError, ServiceExited, UnknownService, UsageError
+from workbench.errors import ServiceError, ServiceExited, UnknownService, UsageError, nearest
 from workbench.history.folder import run_folder
 from workbench.links import Link, Links
 from workbench.progress import tell
@@ -23,7 +23,7 @@ from workbench.runtimes.folders import new_folder
 from workbench.runtimes.order import start_in_order
 from workbench.runtimes.readiness import QUOTED_LINES
 from workbench.runtimes.relay import Relay, relay
-from workbench.services import Service, check, make, nearest
+from workbench.services import Service, check, make
 from workbench.stack.book import claim_log, describe, logs_folder, record
 from workbench.stack.inflicted import Fault, Inflicted, inflict
 
@@ -40,7 +40,7 @@ class Stack:
 
     def __init__(self, *names: str, runtime: str = "embedded", **entries: object) -> None:
         if runtime not in _RUNTIMES:
-            raise UsageError(f"There is no runtime {runtime!r}{nearest(runtime, list(_RUNTIMES))}. There is: embedded.")
+            raise UsageError(f"There is no runtime {runtime!r}{nearest(runtime, _RUNTIMES)} There is: embedded.")
         for name in names:
             if not isinstance(name, str):
                 raise UsageError(f"A service is named by a string, not {name!r}; hand an object over as name=object.")
@@ -160,8 +160,7 @@ class Stack:
         if name in self._services:
             raise UsageError(f"{name} is not there yet: the stack is {self._state}. Call start() first.")
         raise UnknownService(
-            f"There is no {name!r} in this stack{nearest(name, list(self._services))}; "
-            f"there is: {', '.join(self._services)}."
+            f"There is no {name!r} in this stack{nearest(name, self._services)} There is: {', '.join(self._services)}."
         )
 
     def __contains__(self, name: object) -> bool:
