@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import UsageError
-from workbench.faults import Kill, Nothing, Partition, Pause, between, every, expand
+from workbench.faults import Kill, Nothing, Partition, Pause, between, every, expand, in_turn
 
 
 def test_every_unfolds_until_the_end_and_always_leaves_time_to_recover():
@@ -23,6 +23,11 @@ def test_the_schedule_is_in_order_of_beginning():
     assert [str(p) for p in planned] == ["kill b 1–2 s", "kill a 5–6 s"]
 
 
+def test_faults_in_turn_follow_one_another_with_a_gap():
+    planned = in_turn(Kill("a"), Pause("b"), first_s=1, lasting_s=0.5, gap_s=0.25)
+    assert [str(p) for p in planned] == ["kill a 1–1.5 s", "pause b 1.75–2.25 s"]
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -30,6 +35,8 @@ def test_the_schedule_is_in_order_of_beginning():
         (lambda: between(-1, 3, Nothing()), "at or after 0"),
         (lambda: every(2, Nothing(), lasting=2), "shorter than its period"),
         (lambda: between(1, 2, "kill redis"), "is no fault: it has no method begin, prove, heal"),
+        (lambda: between(1, 2, Kill), "Kill is a kind of fault"),
+        (lambda: in_turn(Kill("a"), Kill("b"), first_s=1, lasting_s=1, gap_s=-0.5), "gap_s=-0.5"),
         (lambda: expand([Nothing()], duration_s=5), "between(…) or every(…)"),
         (lambda: expand([between(3, 9, Nothing())], duration_s=8), "not healed before the run ends"),
         (lambda: expand([between(1, 4, Kill("a")), between(3, 5, Kill("a"))], duration_s=8), "before kill a 1–4 s has"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.errors import UsageError
+from workbench.stack.inflicted import check_fault
 
 if TYPE_CHECKING:
     from workbench.stack import Fault
@@ -43,7 +44,7 @@ class Repeated:
 
 def between(begin_s: float, heal_s: float, fault: Fault) -> Planned:
     """``between(3, 4.5, Kill("redis"))``: begins at 3 s, heals at 4.5 s."""
-    _check(fault)
+    check_fault(fault)
     if not (_are_numbers(begin_s, heal_s) and 0 <= begin_s < heal_s):
         raise UsageError(
             f"A fault begins at or after 0 and heals later than it begins; got {begin_s!r} to {heal_s!r} s."
@@ -53,7 +54,7 @@ def between(begin_s: float, heal_s: float, fault: Fault) -> Planned:
 
 def every(period_s: float, fault: Fault, *, lasting: float = 2.0) -> Repeated:
     """``every(10, Kill("redis"), lasting=2)``: from 10 to 12 s, from 20 to 22 s, and so on to the end of the run."""
-    _check(fault)
+    check_fault(fault)
     if not (_are_numbers(period_s, lasting) and LEAST_S <= lasting < period_s):
         raise UsageError(
             f"A repeated fault lasts at least {LEAST_S:g} s and shorter than its period; got {lasting!r}, {period_s!r}."
@@ -62,7 +63,12 @@ def every(period_s: float, fault: Fault, *, lasting: float = 2.0) -> Repeated:
 
 
 def in_turn(*faults: Fault, first_s: float, lasting_s: float, gap_s: float) -> list[Planned]:
-    """One fault after another: the first begins at ``first_s``, each lasts ``lasting_s``, ``gap_s`` lies between."""
+    """One fault after another: the first begins at ``first_s``, each lasts ``lasting_s``, ``gap_s`` lies between.
+
+    Raises `UsageError` if that is negative, or as `between` does.
+    """
+    if not (_are_numbers(gap_s) and gap_s >= 0):
+        raise UsageError(f"Between two faults in turn lie 0 s or more; got gap_s={gap_s!r}.")
     period = lasting_s + gap_s
     begins = [first_s + n * period for n in range(len(faults))]
     return [between(begin, begin + lasting_s, fault) for begin, fault in zip(begins, faults, strict=True)]
@@ -102,11 +108,3 @@ def expand(faults: Iterable[Planned | Repeated], *, duration_s: float) -> list[P
 
 def _are_numbers(*values: object) -> bool:
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-
-
-def _check(fault: object) -> None:
-    if isinstance(fault, type):
-        raise UsageError(f"{fault.__name__} is a kind of fault; give one of it, as in {fault.__name__}(…).")
-    missing = [name for name in ("begin", "prove", "heal") if not callable(getattr(fault, name, None))]
-    if missing:
-        raise UsageError(f"{fault!r} is no fault: it has no method {', '.join(missing)} (workbench/faults/nothing.py).")

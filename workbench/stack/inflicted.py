@@ -47,11 +47,18 @@ class Inflicted:
             self.healed_ns = began_ns
 
 
+def check_fault(fault: object) -> None:
+    """Raise `UsageError`, which names what is missing, unless the object can be a fault."""
+    if isinstance(fault, type):
+        raise UsageError(f"{fault.__name__} is a kind of fault; give one of it, as in {fault.__name__}(…).")
+    missing = [name for name in ("begin", "prove", "heal") if not callable(getattr(fault, name, None))]
+    if missing:
+        raise UsageError(f"{fault!r} is no fault: it has no method {', '.join(missing)} (workbench/faults/nothing.py).")
+
+
 def inflict(stack: Stack, fault: Fault, known: list[Inflicted]) -> Inflicted:
     """Begin a fault, add it to those ``known``, and ask for its proof; see `Stack.inflict`."""
-    lacking = [member for member in ("begin", "prove", "heal") if not callable(getattr(fault, member, None))]
-    if lacking:
-        raise UsageError(f"{fault!r} cannot be a fault: it has no method {', '.join(lacking)}(stack).")
+    check_fault(fault)
     inflicted = Inflicted(fault, time.monotonic_ns(), _stack=stack)
     known.append(inflicted)
     try:
