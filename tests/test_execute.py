@@ -93,6 +93,15 @@ def test_a_notebook_that_concludes_nothing_is_never_a_success(tmp_path, name, wh
     assert why in ended.reason
 
 
+@pytest.mark.parametrize(
+    ("ename", "code"),
+    [("UsageError", 4), ("UnknownService", 4), ("ServiceExited", 3), ("Interrupted", 2), ("ValueError", 3), ("Any", 3)],
+)
+def test_an_exception_of_the_workbench_keeps_its_exit_code(tmp_path, ename, code):
+    ended = judge(Job("n", tmp_path / "n.ipynb", tmp_path), Failure("exception", "Why.", ename), seconds=1)
+    assert (ended.verdict, ended.exit_code, ended.reason) == ("unknown", code, "Why.")
+
+
 HELD = {"name": "durable", "sentence": "S.", "verdict": "held", "text": "All there."}
 
 
@@ -168,7 +177,8 @@ def test_events_come_in_their_order(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("codes", "code"), [([], 3), ([0, 0], 0), ([0, 4], 4), ([0, 6], 6), ([6, 1], 1), ([1, 3, 6], 3), ([3, 2, 1], 2)]
+    ("codes", "code"),
+    [([], 3), ([0, 0], 0), ([0, 4], 4), ([0, 6], 6), ([6, 1], 1), ([1, 4, 6], 4), ([1, 3, 4, 6], 3), ([3, 2, 1], 2)],
 )
 def test_of_several_notebooks_the_worst_counts(codes, code):
     assert overall(codes) == code

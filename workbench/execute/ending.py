@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench.errors import ServiceExited, WorkbenchError
+from workbench import errors
+from workbench.history import whole
 from workbench.redact import Redactor
 
 VERDICT_FILE = "verdict.json"
+_CONCLUSIONS = ("ClaimRefuted", "ClaimUnknown")
 _EXIT_CODE = {"held": 0, "refuted": 1, "unknown": 6}
 _SHORTLY = {
     "exception": "a cell failed",
@@ -20,7 +22,7 @@ _SHORTLY = {
     "interrupted": "the run was interrupted",
     "broken": "the runner broke",
 }
-_SEVERITY = (2, 3, 1, 6)
+_SEVERITY = (2, 3, 4, 1, 6)
 """Of several notebooks, the exit code that stands further to the left wins."""
 
 
@@ -81,7 +83,9 @@ class Ended:
 
 def overall(exit_codes: list[int]) -> int:
     """The exit code of a run of several notebooks."""
-    return next((code for code in _SEVERITY if code in exit_codes), max(exit_codes, default=WorkbenchError.exit_code))
+    return next(
+        (code for code in _SEVERITY if code in exit_codes), max(exit_codes, default=errors.WorkbenchError.exit_code)
+    )
 
 
 def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
@@ -92,12 +96,9 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     """
     document = _read(job.folder / VERDICT_FILE)
     claims = [claim for claim in document.get("claims", ()) if isinstance(claim, dict)]
-    if failure is not None and failure.ename == "ClaimRefuted":
-        code, reason = 1, ""
-    elif failure is not None and failure.ename == "ClaimUnknown":
-        code, reason = 6, ""
-    elif failure is not None:
-        code, reason = (2 if failure.kind == "interrupted" else 3), failure.text
+    if failure is not None:
+        code = _code(failure)
+        reason = "" if failure.ename in _CONCLUSIONS else failure.text
     elif not claims:
         code, reason = (
             3,
@@ -105,11 +106,8 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
         )
     elif not document.get("concluded"):
         code, reason = 3, f"The notebook {job.name} came to its end without evidence.conclude() in its last cell."
-    elif document.get("exit_code") == ServiceExited.exit_code:  # said by conclude() to someone who did not listen
-        code, reason = (
-            ServiceExited.exit_code,
-            f"A service ended unasked during {job.name}; see the claims and its log.",
-        )
+    elif document.get("exit_code") == 3:  # said by conclude() to someone who did not listen
+        code, reason = 3, f"A service ended unasked during {job.name}; see the claims and its log."
     else:
         code, reason = _EXIT_CODE[_merge([claim.get("verdict") for claim in claims])], ""
     for claim in claims:
@@ -126,10 +124,20 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     if reason:
         document["reason"] = reason
     try:
-        _write(job.folder / VERDICT_FILE, document)
+        whole.write_json(job.folder / VERDICT_FILE, document)
     except OSError as error:
         code, reason = code or 3, f"{reason} {VERDICT_FILE} could not be written: {error.strerror}.".strip()
     return Ended(job, verdict, code, reason, tuple(claims), seconds)
+
+
+def _code(failure: Failure) -> int:
+    """What the exception says itself, where it is one of the workbench's."""
+    if failure.kind == "interrupted":
+        return errors.Interrupted.exit_code
+    raised = getattr(errors, failure.ename, None) if failure.kind == "exception" else None
+    if isinstance(raised, type) and issubclass(raised, errors.WorkbenchError):
+        return raised.exit_code
+    return errors.WorkbenchError.exit_code
 
 
 def _merge(verdicts: list[Any]) -> str:
@@ -145,9 +153,3 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) else {}
-
-
-def _write(path: Path, document: Mapping[str, Any]) -> None:
-    beside = path.with_name(f".{path.name}")
-    beside.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    beside.replace(path)

@@ -88,7 +88,8 @@ class _Keeper(NotebookExecutionManager):  # type: ignore[misc]
 
     def where(self, index: int) -> str:
         code = [i for i, cell in enumerate(self.nb.cells) if cell.cell_type == "code"]
-        place = f"code cell {sum(i <= index for i in code)} of {len(code)}"
+        number = sum(i <= index for i in code)
+        place = f"code cell {number} of {len(code)}" if number else "the prose before the first code cell"
         return f"{place} (“{self._heading}”)" if self._heading else place
 
 
