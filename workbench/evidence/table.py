@@ -40,7 +40,7 @@ def as_html(claims: Sequence[Claim]) -> str:
     return (
         f'<div role="status" aria-label="{len(claims)} claims: {summary(claims)}">'
         '<table style="border-collapse:collapse;width:100%;table-layout:fixed;margin:4px 0;font-size:100%">'
-        '<colgroup><col style="width:8.2em"><col style="width:46%"><col></colgroup>'
+        '<colgroup><col style="width:9.6em"><col style="width:46%"><col></colgroup>'
         f'<thead><tr style="background:none">{heads}</tr></thead>'
         f"<tbody>{''.join(_row(claim) for claim in claims)}</tbody></table></div>"
     )

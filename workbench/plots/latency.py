@@ -79,7 +79,7 @@ def _title(history: History) -> str:
         if 2 * ok >= count > 0:
             parts.append(f"{_p99(history, mask & answered)} {when}")
         elif count:
-            silent += f"; {ok:,} of {plural(count, 'operation')} {when} were answered"
+            silent += f"; {ok:,} of {plural(count, 'operation')} {when} were ok"
     return f"99% of answers came within {', '.join(parts)}{silent}" if parts else silent.removeprefix("; ")
 
 
