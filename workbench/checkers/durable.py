@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.checkers.fates import Fate, Fates, fates, witnesses
+from workbench.checkers.fates import Fate, Fates, fates, shown_by
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import clopper_pearson, interval, percent
 from workbench.checkers.judge import OK, judge, operation, plural
@@ -87,7 +87,7 @@ def _counterexample(history: History, found: Fates) -> list[Operation]:
     for fate in kinds:
         position = found.first(fate)
         if position is not None:
-            rows += [int(found.rows[position]), *witnesses(history, found, position)]
+            rows += [int(found.rows[position]), *shown_by(history, found, position)]
     if found.strangers and found.first("unexpected") is None:
         rows.append(found.strangers[0][0])
     return [operation(history, row) for row in dict.fromkeys(rows)]

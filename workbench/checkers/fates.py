@@ -1,4 +1,8 @@
-"""What became of every write to an append-only list: the ground of `durable` and of the picture of delivery."""
+"""What became of every write to an append-only list: the ground of `durable` and of the picture of delivery.
+
+The fates are those of Jepsen's checkers ``set`` (ok, lost, unexpected, recovered) and ``set-full`` (never-read, and a
+write that one read shows and a later one does not), computed on arrays.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +104,7 @@ def fates(history: History) -> Fates:
     )
 
 
-def witnesses(history: History, fates: Fates, position: int) -> list[int]:
+def shown_by(history: History, fates: Fates, position: int) -> list[int]:
     """Rows of the reads that show the anomaly of one append: the fewest, in the order of their calls.
 
     For a lost one the final read that misses it, or the read that had shown it and the later one that did not; for the
