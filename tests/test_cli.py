@@ -311,7 +311,6 @@ def test_the_doctor_tries_every_service_and_names_the_cure(project):
         "mongo",
         "reference",
         "ready in",
-        "Docker",
         "user namespaces",
         "disk",
     ):

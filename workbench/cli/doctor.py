@@ -62,7 +62,6 @@ def _rows() -> Iterator[Row]:
     yield Row("Python", "ok", f"{platform.python_version()} at {sys.executable}")
     yield _packages()
     yield from _services()
-    yield _docker()
     yield _namespaces()
     yield _disk()
     yield _memory()
@@ -114,18 +113,6 @@ def _way(pid: int | None) -> str:
         if name.startswith("WORKBENCH_") and shutil.which(value) == program:
             return f"{program} ({name})"
     return f"{program} ({'from its wheel' if program.startswith(sys.prefix) else 'from PATH'})"
-
-
-def _docker() -> Row:
-    try:
-        asked = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"], capture_output=True, text=True, timeout=5
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return Row("Docker", "note", 'not here; nothing but runtime="docker" needs it')
-    if asked.returncode:
-        return Row("Docker", "note", 'the client is here, no engine answers; nothing but runtime="docker" needs it')
-    return Row("Docker", "ok", f"engine {asked.stdout.strip()}")
 
 
 def _namespaces() -> Row:
