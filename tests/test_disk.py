@@ -299,6 +299,13 @@ def test_a_flipped_byte_in_a_finished_record_is_never_silent(data):
         assert "damaged" in [doubt.kind for doubt in History.read(folder).doubts]
 
 
+def test_what_was_open_on_disk_and_returned_in_memory_counts_once(tmp_path):
+    asked = [simple(n)[:7] for n in range(3)]
+    (tmp_path / "part-0.bin").write_bytes(frame([], asked, first=0))
+    rows, _ = disk.rows_of(tmp_path, handed=[simple(0), simple(2)])
+    assert [(row[4], row[8]) for row in rows] == [(0, "ok"), (2, "ok"), (1, "info")]
+
+
 def test_a_save_that_fails_leaves_what_was_there(tmp_path):
     recorded(tmp_path)
     before = History.read(tmp_path)

@@ -98,13 +98,18 @@ def save(history: History, folder: Path) -> None:
         stale.unlink(missing_ok=True)
 
 
-def rows_of(folder: Path) -> tuple[list[Row], list[Part]]:
-    """Every row the drivers left in their part files; an operation that never returned is one too."""
+def rows_of(folder: Path, *, handed: Iterable[Row] = ()) -> tuple[list[Row], list[Part]]:
+    """Every row the drivers left in their part files; an operation that never returned is one too.
+
+    ``handed`` are rows that could not be written there. Some of them were open when the file was last written: they
+    returned after all, and count once.
+    """
     parts = [scan(path.read_bytes()) for path in sorted(folder.glob("part-*.bin"))]
-    rows: list[Row] = []
+    rows = list(handed)
+    returned = {(row[0], row[6]) for row in rows}  # client and time of the call: no client calls twice at once
     for part in parts:
         rows += part.rows
-        rows += [(*asked, None, "info", NEVER) for asked in part.open]
+        rows += [(*asked, None, "info", NEVER) for asked in part.open if (asked[0], asked[6]) not in returned]
     return rows, parts
 
 

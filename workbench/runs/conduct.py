@@ -153,10 +153,9 @@ class _Run:
     def _record(self) -> History:
         """The whole record, on disk if that can be, and in any case in memory."""
         drivers = self._drivers
-        rows, parts = disk.rows_of(self._folder)
+        rows, parts = disk.rows_of(self._folder, handed=() if drivers is None else drivers.rows)
         counts, doubts = Counts(), [*(self._schedule.doubts if self._schedule else ()), *self._doubts]
         if drivers is not None:
-            rows += drivers.rows
             counts = drivers.counts
             if doubt := saturated(self._plan, counts):
                 doubts.append(doubt)
