@@ -130,6 +130,19 @@ def test_outputs_that_cannot_be_written_are_an_error(project, capfd, monkeypatch
     assert "Does the happy path hold?" not in shown.out
 
 
+def test_outputs_that_fill_up_are_an_error_after_the_verdicts(project, capfd, monkeypatch):
+    (project / "notebooks" / "filling.ipynb").write_text(
+        (FIXTURES / "held.ipynb")
+        .read_text()
+        .replace("concluded=True)", "concluded=True); (record.parent.parent / 'results.json').mkdir()")
+    )
+    assert call(["run", "filling"]) == 3
+    shown = capfd.readouterr()
+    assert "held with 8 clients" in " ".join(shown.out.split())
+    assert "The pages of this run cannot be written" in shown.err
+    assert "Traceback" not in shown.err
+
+
 def test_a_secret_on_the_command_line_is_nowhere_in_what_is_kept(project, capfd, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["workbench", "run", "secret", "-p", "password", "Tr0ub4dor-3"])
     assert call(sys.argv[1:]) == 3

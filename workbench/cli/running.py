@@ -13,7 +13,7 @@ from typing import Any
 from workbench import report
 from workbench.cli.project import Notebook, Project, known_parameters
 from workbench.cli.screen import Screen
-from workbench.errors import UsageError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.execute.ending import Ended, Job, overall
 from workbench.execute.folder import new_run_folder, point_latest
 from workbench.execute.many import execute
@@ -57,9 +57,18 @@ def run_notebooks(
     with screen.watching(jobs):
         ended = execute(jobs, cwd=project.root, parallel=parallel, cell_timeout_s=cell_timeout_s, watch=screen.see)
     code = overall([each.exit_code for each in ended])
-    _keep_results(folder, ended, code=code, seconds=time.monotonic() - began, redactor=redactor)
-    report.write(folder)
-    screen.conclude(ended, page=point_latest(folder) / report.INDEX)
+    page = folder / report.INDEX
+    try:
+        _keep_results(folder, ended, code=code, seconds=time.monotonic() - began, redactor=redactor)
+        report.write(folder)
+        page = point_latest(folder) / report.INDEX
+    except OSError as error:
+        screen.conclude(ended, page=page)
+        raise WorkbenchError(
+            f"The pages of this run cannot be written to {folder}: {error.strerror}. The verdicts above are "
+            "all there is; free some space and run it again."
+        ) from error
+    screen.conclude(ended, page=page)
     return code
 
 
