@@ -22,7 +22,7 @@ def latency(history: History) -> Picture:
     Operations that never returned stand on the upper edge. Beside the picture stand the percentiles of ok operations;
     the title compares the 99th before the first fault, in the windows and after the last heal.
     """
-    from workbench.plots.look import MARKS, dots, entry, legend, picture, thousands
+    from workbench.plots.look import MARKS, aside, dots, entry, legend, picture, thousands
 
     c, until = history.columns, history.duration_s
     figure, axes = picture(history, title=_title(history), y="latency (ms)", until=until)
@@ -46,17 +46,8 @@ def latency(history: History) -> Picture:
     ok = took[(c.outcome == OK) & ~np.isnan(took)]
     if len(ok):
         values = zip(("p50", "p95", "p99", "max"), np.percentile(ok, [50, 95, 99, 100]), strict=True)
-        axes.text(
-            1.014,
-            0.02,
-            "ok operations\n" + "\n".join(f"{name:<4} {_ms(value):>9}" for name, value in values),
-            transform=axes.transAxes,
-            family="DejaVu Sans Mono",
-            fontsize=7.5,
-            va="bottom",
-            linespacing=1.5,
-            color="#4b5563",
-        )
+        lines = (f"{name:<4} {_ms(value):>9}" for name, value in values)
+        aside(axes, "\n".join(["ok operations", *lines]), family="DejaVu Sans Mono")
     return figure
 
 

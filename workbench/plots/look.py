@@ -193,6 +193,12 @@ def legend(axes: Axes, entries: Sequence[Line2D | Patch]) -> None:
     )
 
 
+def aside(axes: Axes, text: str, *, family: str = "DejaVu Sans") -> None:
+    """Small print under the legend."""
+    look: dict[str, Any] = {"fontsize": 7.5, "va": "bottom", "linespacing": 1.5, "color": "#4b5563"}
+    axes.text(1.014, 0.02, text, transform=axes.transAxes, family=family, **look)
+
+
 def thousands(axes: Axes) -> None:
     """Plain numbers with separators on the y axis."""
     axes.yaxis.set_major_formatter(

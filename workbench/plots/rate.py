@@ -23,7 +23,7 @@ def rate(history: History) -> Picture:
     """
     from matplotlib.patches import Patch
 
-    from workbench.plots.look import MARKS, legend, picture, thousands
+    from workbench.plots.look import MARKS, aside, legend, picture, thousands
 
     c, until = history.columns, history.duration_s
     width = min(_WIDTHS_S, key=lambda width: abs(np.log(width * 80 / max(until, 1e-3))))
@@ -50,16 +50,7 @@ def rate(history: History) -> Picture:
     axes.set_ylim(0, max(float(below.max(initial=0)) * 1.06, 1))
     thousands(axes)
     legend(axes, entries)
-    axes.text(
-        1.014,
-        0.02,
-        f"called, per\n{width * 1e3:g} ms" if width < 1 else f"called, per\n{width:g} s",
-        transform=axes.transAxes,
-        fontsize=7.5,
-        va="bottom",
-        linespacing=1.4,
-        color="#6b7280",
-    )
+    aside(axes, f"called, per\n{width * 1e3:g} ms" if width < 1 else f"called, per\n{width:g} s")
     return figure
 
 
