@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench import Kill, between, run
 from workbench.errors import UsageError
 from workbench.stack import Stack
 from workbench.workloads import Appends, Ask, Sessions
@@ -268,6 +269,20 @@ def test_a_time_out_is_kept_when_the_store_stands_still(stack, store):
             stack[store].resume()
 
     asyncio.run(ask())
+
+
+@pytest.mark.parametrize("store", ["redis", "mongo", "postgres"])
+def test_no_client_hides_that_its_store_is_down(stack, store, tmp_path, monkeypatch):
+    """Libraries wait for a server that is gone, inside an operation that then seems to be slow and nothing else."""
+    monkeypatch.setenv("WORKBENCH_RUN", str(tmp_path))
+    down = between(0.5, 1.2, Kill(store))
+    history = run(stack, Appends(store=store), faults=[down], clients=4, rate_hz=100, duration_s=2.5, timeout_s=8)
+    (window,) = history.windows
+    under = history.where(also=lambda c: (c.called > window.began + 0.1) & (c.called < window.healed - 0.1))
+    assert len(under) > 20
+    assert under.count("ok") == 0
+    assert under.count("fail") > 10
+    assert max(operation.returned - operation.called for operation in under) < 0.5
 
 
 def test_sessions_echo_and_are_counted(stack):

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError, WriteConcernError
+from pymongo.monitoring import (
+    ServerHeartbeatFailedEvent,
+    ServerHeartbeatListener,
+    ServerHeartbeatStartedEvent,
+    ServerHeartbeatSucceededEvent,
+)
 
 from workbench.workloads.asking import in_short, was_refused
 
@@ -19,10 +24,29 @@ DATABASE = "workbench"
 CLOSE_S = 0.1
 
 
+class _Watch(ServerHeartbeatListener):
+    """Sees what pymongo hides: it would wait, inside an operation, until a server that is gone has come back."""
+
+    def __init__(self) -> None:
+        self.gone: asyncio.Future[Exception] = asyncio.get_running_loop().create_future()
+
+    def started(self, event: ServerHeartbeatStartedEvent) -> None: ...
+
+    def succeeded(self, event: ServerHeartbeatSucceededEvent) -> None: ...
+
+    def failed(self, event: ServerHeartbeatFailedEvent) -> None:
+        if not self.gone.done():
+            self.gone.set_result(event.reply)
+
+
 class Connection:
-    def __init__(self, client: AsyncMongoClient[dict[str, Any]], prefix: str) -> None:
-        self._client, self._prefix = client, prefix
+    def __init__(self, client: AsyncMongoClient[dict[str, Any]], watch: _Watch, prefix: str) -> None:
+        self._client, self._watch, self._prefix = client, watch, prefix
         self._lists = client[DATABASE]["lists"]
+
+    @property
+    def closed(self) -> bool:
+        return self._watch.gone.done()
 
     async def append(self, key: str, value: int) -> None:
         await self._lists.update_one({"_id": self._prefix + key}, {"$push": {"values": value}}, upsert=True)
@@ -43,19 +67,27 @@ class Lists:
         """Nothing: the first append makes the document."""
 
     async def connect(self) -> Connection:
-        parts = urlsplit(self._url)
-        # pymongo keeps looking for a server that refuses; one refusal is an answer here
-        _, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        writer.close()
+        watch = _Watch()
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-            self._url, directConnection=True, maxPoolSize=1, retryWrites=False, retryReads=False
+            self._url,
+            directConnection=True,
+            maxPoolSize=1,
+            retryWrites=False,
+            retryReads=False,
+            event_listeners=[watch],
         )
+        ping = asyncio.ensure_future(client[DATABASE].command("ping"))
+        either: set[asyncio.Future[Any]] = {ping, watch.gone}
         try:
-            await client[DATABASE].command("ping")
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not ping.done():
+                raise ConnectionError("the server did not let the client in") from watch.gone.result()
+            await ping
         except BaseException:
+            ping.cancel()
             await _close(client)
             raise
-        return Connection(client, self._prefix)
+        return Connection(client, watch, self._prefix)
 
 
 async def _close(client: AsyncMongoClient[dict[str, Any]]) -> None:
