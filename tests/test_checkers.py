@@ -328,6 +328,7 @@ def test_counted_is_refuted_by_a_leak():
 def test_counted_needs_a_count_after_the_heal_and_something_open():
     assert counted(of(count(8, 8, 1))).verdict == "unknown"
     assert counted(of(count(0, 0, 1), count(0, 0, 5))).verdict == "unknown"
+    assert counted(of(count(4, 4, 1), count(0, 0, 5))).verdict == "unknown"  # nobody came back, and nobody is counted
     assert counted(of()).verdict == "unknown"
     with pytest.raises(UsageError, match="A count carries"):
         counted(of(op("count", 7, 5)))

@@ -15,8 +15,8 @@ from workbench.history import History
 def counted(history: History, *, faults: bool = True) -> Finding:
     """Judge the ok operations of kind ``count``, whose value is ``{"reported": int, "open": int}`` at a quiet moment.
 
-    Held when reported and open agree every time, at least once after the last heal, and something was open at least
-    once. Refuted when they differ; the counterexample is the first such operation.
+    Held when reported and open agree every time, at least once after the last heal while something was open. Refuted
+    when they differ; the counterexample is the first such operation.
     Measured: ``counts``, ``counts_after_heal``, ``wrong``, ``reported``, ``open`` (the last two of the last count).
     Raises `UsageError` if a count carries anything else.
     """
@@ -24,7 +24,8 @@ def counted(history: History, *, faults: bool = True) -> Finding:
     rows = np.flatnonzero((c.kind.codes == c.kind.code("count")) & (c.outcome == OK))
     pairs = [_pair(c.value[row]) for row in rows]
     wrong = [i for i, (reported, opened) in enumerate(pairs) if reported != opened]
-    after = int(np.count_nonzero(c.called[rows] >= last_heal(history)))
+    late = c.called[rows] >= last_heal(history)
+    after = int(np.count_nonzero(late))
     measured: dict[str, Any] = {
         "counts": len(rows),
         "counts_after_heal": after,
@@ -43,8 +44,8 @@ def counted(history: History, *, faults: bool = True) -> Finding:
     if not after:
         text = f"The connections were not counted after the last heal ({plural(len(rows), 'count')} before it)."
         return judge(history, "unknown", text, measured=measured)
-    if not any(opened for _, opened in pairs):
-        text = f"No connection was open at any of {plural(len(rows), 'count')}."
+    if not any(opened for (_, opened), is_late in zip(pairs, late, strict=True) if is_late):
+        text = f"No connection was open when they were counted after the last heal ({plural(after, 'count')})."
         return judge(history, "unknown", text, measured=measured)
     text = (
         f"{len(rows):,} of {plural(len(rows), 'count')} agreed, {after:,} of them after the last heal; "
