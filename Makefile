@@ -18,7 +18,7 @@ check: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench: $(READY)
-	@for bench in tests/bench/[a-z]*.py; do $(BIN)/python $$bench || exit 1; echo; done
+	@status=0; for bench in tests/bench/[a-z]*.py; do $(BIN)/python $$bench || status=1; echo; done; exit $$status
 
 lab: $(READY)
 	@$(BIN)/jupyter lab notebooks/tour.ipynb
