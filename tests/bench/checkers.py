@@ -97,7 +97,7 @@ def main() -> int:
     for name, checker in checkers.items():
         assert checker(record).verdict == "held", checker(record)
         seconds = timed(checker, record)
-        ratio = f"   {seconds / baseline:.2f} of plain sets" if name == "durable" else ""  # they answer no other question
+        ratio = f"   {seconds / baseline:.2f} of plain sets" if name == "durable" else ""  # what they answer
         print(f"  {name:10} {seconds:6.2f} s{ratio}")
         slow += [name] if seconds > GOAL_S else []
     print(f"  goal: at most {GOAL_S:g} s each: {'missed by ' + ', '.join(slow) if slow else 'met'}")
