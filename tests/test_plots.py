@@ -12,8 +12,7 @@ from workbench import plots
 from workbench.history import Doubt, Window
 
 SAID_OF_LATENCY = (
-    "99% of answers came within 10.0 ms before the fault, 10.0 ms afterwards; "
-    "1 of 103 operations in its window were ok"
+    "99% of answers came within 10.0 ms before the fault, 10.0 ms afterwards; 1 of 103 operations in its window were ok"
 )
 PICTURES = [plots.timeline, plots.latency, plots.rate, plots.delivery]
 
