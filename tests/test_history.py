@@ -127,10 +127,14 @@ def test_where_there_is_no_history_the_error_says_what_was_looked_for(tmp_path):
 
 
 def test_until_leaves_out_what_came_later():
-    early, late = (Operation(client=0, kind="read", called=t, returned=t + 1, outcome="ok") for t in (1.0, 2.0))
+    calls = ((0.5, 1.5), (1.9, 2.1), (1.0, math.nan), (2.5, 3.0))
+    operations = [
+        Operation(client=i, kind="read", called=a, returned=b, outcome="ok") for i, (a, b) in enumerate(calls)
+    ]
     windows = [Window(fault="kill redis", began=t, healed=t + 0.5) for t in (1.5, 2.0)]
-    history = History.of([early, late], windows=windows, facts={"duration_s": 5.0}).until(2.0)
-    assert (len(history), history.windows, history.facts["duration_s"]) == (1, (windows[0],), 2.0)
+    history = History.of(operations, windows=windows, facts={"duration_s": 5.0}).until(2.0)
+    assert ([o.client for o in history], history.windows) == ([0], (windows[0],))
+    assert history.facts["duration_s"] == 2.0
 
 
 def test_a_folder_on_a_full_disk_is_refused(tmp_path):

@@ -119,10 +119,11 @@ class History:
         return replace(self, columns=c.where(mask), windows=windows)
 
     def until(self, end_s: float) -> History:
-        """The same history as if nothing had been called, and no fault begun, at or after ``end_s`` seconds."""
+        """The same history as if it ended at ``end_s`` seconds: the operations that had returned by then, and the
+        windows that had begun. What was still open then is left out; what became of it belongs to what follows."""
         windows = tuple(window for window in self.windows if window.began < end_s)
         facts = {**self.facts, "duration_s": min(end_s, self.facts.get("duration_s", end_s))}
-        return replace(self, columns=self.columns.where(self.columns.called < end_s), windows=windows, facts=facts)
+        return replace(self, columns=self.columns.where(self.columns.returned < end_s), windows=windows, facts=facts)
 
     def count(self, outcome: Outcome) -> int:
         return int(np.count_nonzero(self.columns.outcome == OUTCOMES.index(outcome)))
