@@ -195,6 +195,18 @@ def test_recovered_is_refuted_when_answers_stop_coming():
     assert recovered(load(skip=(5.5, 5.9))).verdict == "held"
 
 
+def test_what_is_open_when_the_next_fault_begins_is_that_faults():
+    first, second = (Window(fault="kill redis", began=t, healed=t + 1, proof="gone") for t in (3.0, 6.0))
+    calls = [op("echo", n, n / 20) for n in range(200) if not 3 <= n / 20 < 4 and not 6 <= n / 20 < 7]
+    cut_short = [op("echo", 900 + n, 5.96 + n / 100, took=0.3, outcome="info") for n in range(3)]
+    assert recovered(of(*calls, *cut_short, windows=[first, second])).verdict == "held"
+    returned = [op("echo", 900 + n, 5.9 + n / 100, took=0.01, outcome="info") for n in range(3)]
+    assert recovered(of(*calls, *returned, windows=[first, second])).verdict == "refuted"
+    hanging = [call for call in calls if not 4 <= call.called < 6]
+    stuck = [op("echo", n, n / 20, took=math.nan, outcome="info") for n in range(80, 120)]
+    assert recovered(of(*hanging, *stuck, windows=[first, second])).verdict != "held"
+
+
 def test_recovered_never():
     finding = recovered(load(down=(3, 8)))
     assert finding.verdict == "refuted"

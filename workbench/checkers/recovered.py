@@ -37,6 +37,8 @@ class Episode:
     healed: float
     until: float
     """When the next fault begins, or the load ends."""
+    broken_off: bool
+    """A fault follows: what is still open when it begins is that fault's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ def recovered(
 ) -> Finding:
     """Judge the recovery time of every window: from its heal until the steady state is met again and stays.
 
-    The rule. Judged are the operations called from the heal until the next fault begins or the load ends; each
-    counts when it was called, none is averaged away in a bucket. The system has recovered at the first ok answer
-    from which on
+    The rule. Judged are the operations called from the heal until the load ends, or returned before the next fault
+    begins; each counts when it was called, none is averaged away in a bucket. The system has recovered at the first
+    ok answer from which on
 
     - no two operations fail (or stay unanswered) that are fewer than 1/(1 - ``steady``) calls apart: at 99%,
       two of any hundred in a row; and
@@ -147,8 +149,8 @@ def _episodes(history: History) -> list[Episode]:
             groups[-1] = (f"{fault} and {window.fault}", began, max(until, healed))
         else:
             groups.append((window.fault, window.began, healed))
-    begins = [began for _, began, _ in groups[1:]] + [float(load_ends)]
-    return [Episode(fault, healed, until) for (fault, _, healed), until in zip(groups, begins, strict=True)]
+    ends = [(began, True) for _, began, _ in groups[1:]] + [(float(load_ends), False)]
+    return [Episode(fault, healed, *end) for (fault, _, healed), end in zip(groups, ends, strict=True)]
 
 
 def _recovery(
@@ -160,6 +162,8 @@ def _recovery(
         return Recovery("unknown", None, f"{name} was never healed.")
     first, end = np.searchsorted(c.called, [episode.healed, episode.until], side="left").tolist()
     calls = np.arange(first, end)
+    if episode.broken_off:
+        calls = calls[c.returned[calls] < episode.until]
     if len(calls) < _ENOUGH:
         text = f"Only {plural(len(calls), 'operation')} followed the heal of {name}; {_ENOUGH} are needed to judge."
         return Recovery("unknown", None, text)
