@@ -42,6 +42,13 @@ def test_durable_is_refuted_by_a_lost_append_and_shows_it_with_the_read_that_mis
     assert [(o.kind, o.value) for o in finding.counterexample] == [("append", 1), ("read", [2])]
 
 
+def test_the_first_lost_appends_are_named():
+    history = of(*(append(n, n / 10) for n in range(6)), read([5], 5))
+    finding = durable(history)
+    assert finding.text.endswith("0 from k, 1 from k, 2 from k and 2 more.")
+    assert len(finding.counterexample) == 2
+
+
 def test_durable_is_refuted_by_an_append_that_one_read_shows_and_a_later_one_does_not():
     finding = durable(of(append(1, 1), read([1], 2), read([], 5), read([1], 6)))
     assert finding.verdict == "refuted"

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from workbench.checkers.fates import Fate, Fates, fates, shown_by
+from workbench.checkers.fates import FATES, Fate, Fates, fates, shown_by
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import clopper_pearson, interval, percent
 from workbench.checkers.judge import OK, judge, operation, plural
 from workbench.history import History, Operation
+
+NAMED = 3
+"""So many lost appends are named in the sentence; the history holds them all."""
 
 
 def durable(history: History, *, faults: bool = True) -> Finding:
@@ -45,7 +48,7 @@ def durable(history: History, *, faults: bool = True) -> Finding:
         "lost_share_high": high,
     }
     if lost or unexpected or duplicated:
-        text = _anomalies(found, acknowledged, unexpected)
+        text = _anomalies(history, found, acknowledged, unexpected)
         example = _counterexample(history, found)
         return judge(history, "refuted", text, measured=measured, counterexample=example, faults=faults)
     if not acknowledged:
@@ -66,11 +69,14 @@ def durable(history: History, *, faults: bool = True) -> Finding:
     return judge(history, "held", f"{text}.", measured=measured, faults=faults)
 
 
-def _anomalies(found: Fates, acknowledged: int, unexpected: int) -> str:
+def _anomalies(history: History, found: Fates, acknowledged: int, unexpected: int) -> str:
     parts = []
     if lost := found.count("lost"):
         share = f"{percent(lost / acknowledged)}, {interval(lost, acknowledged)}"
-        parts.append(f"{lost:,} of {acknowledged:,} acknowledged appends were lost ({share})")
+        gone = [operation(history, row) for row in found.rows[found.codes == FATES.index("lost")][:NAMED].tolist()]
+        names = ", ".join(f"{append.value} from {append.key}" for append in gone)
+        more = f" and {lost - NAMED:,} more" if lost > NAMED else ""
+        parts.append(f"{lost:,} of {acknowledged:,} acknowledged appends were lost ({share}): {names}{more}")
         if found.back:
             parts.append(f"{found.back:,} of these were gone from one read and back in the final one")
     if unexpected:

@@ -121,7 +121,7 @@ def bands(axes: Axes, windows: Sequence[Window], until: float) -> None:
         axes.axvspan(window.began, healed, facecolor=BAND, alpha=0.17, linewidth=0, zorder=0)
         for edge in (window.began, healed):
             axes.axvline(edge, color=BAND, alpha=0.45, linewidth=0.7, zorder=2.5)
-        wide = 0.068 * len(window.fault) + 0.1
+        wide = 0.062 * len(window.fault) + 0.08
         centre = (window.began + healed) / 2 * per_second
         centre = min(max(centre, wide / 2), ACROSS * WIDTH - wide / 2)
         row = next((row for row, begin in enumerate(free) if centre - wide / 2 >= begin), None)
@@ -134,7 +134,7 @@ def bands(axes: Axes, windows: Sequence[Window], until: float) -> None:
                 transform=axes.get_xaxis_transform(),
                 ha="center",
                 va="bottom",
-                fontsize=8.5,
+                fontsize=8,
                 color="#4b5563",
                 clip_on=False,
             )
