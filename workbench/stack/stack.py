@@ -187,11 +187,6 @@ class Stack:
                 f"There is no link {source} → {target} in this stack; there are: {there or 'none'}."
             ) from None
 
-    def links_to(self, target: str) -> list[Link]:
-        """Every link that leads to a service."""
-        self[target]
-        return [link for link in self.links if link.target == target]
-
     def url(self, name: str) -> str:
         """How clients reach a service: through their link to it, credentials included."""
         return self[name].url
