@@ -13,7 +13,9 @@ SCHEMES = {
     "REDIS_URL": ("redis://", "rediss://"),
     "MONGO_URL": ("mongodb://",),
     "POSTGRES_URL": ("postgresql://", "postgres://"),
+    "GITHUB_URL": ("http://", "https://"),
 }
+COSTS = ("standard", "low")
 
 
 class BadSetting(ValueError):
@@ -27,6 +29,8 @@ class Settings:
     redis_url: str | None = field(default=None, repr=False)
     mongo_url: str | None = field(default=None, repr=False)
     postgres_url: str | None = field(default=None, repr=False)
+    github_url: str | None = field(default=None, repr=False)
+    """The identity provider, with the client's id and secret as user and password."""
     key_file: str | None = None
     """Where the key that signs tokens is kept; None: a restart makes a new one, and old tokens are worth nothing."""
     defects: frozenset[str] = frozenset()
@@ -37,6 +41,12 @@ class Settings:
     """How often the registry of connections is refreshed; an entry lives three of these."""
     ping_s: float = 2.0
     """How often a socket is pinged, and how long a pong may take before the socket is closed."""
+    session_limit: int = 10
+    """How many sessions a user may have; one more ends the oldest."""
+    connection_limit: int = 1000
+    """How many sockets a user may have open, over all processes; one more is refused with 429."""
+    password_cost: str = "standard"
+    """ "low" hashes passwords at next to no cost, for load tests that need many accounts."""
     log_level: str = "info"
 
     def has(self, defect: str) -> bool:
@@ -54,16 +64,23 @@ class Settings:
         level = environment.get("LOG_LEVEL", "info").lower()
         if level not in LEVELS:
             raise BadSetting(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LEVELS)}.")
+        cost = environment.get("PASSWORD_COST", "standard").lower()
+        if cost not in COSTS:
+            raise BadSetting(f"PASSWORD_COST is {cost!r}; it must be one of {', '.join(COSTS)}.")
         return cls(
             redis_url=_url(environment, "REDIS_URL"),
             mongo_url=_url(environment, "MONGO_URL"),
             postgres_url=_url(environment, "POSTGRES_URL"),
+            github_url=_url(environment, "GITHUB_URL"),
             key_file=environment.get("KEY_FILE") or None,
             defects=chosen,
             allowed_origins=frozenset(origin.strip() for origin in origins if origin.strip()),
             deadline_s=_seconds(environment, "DEADLINE_S", 1.0),
             heartbeat_s=_seconds(environment, "HEARTBEAT_S", 0.5),
             ping_s=_seconds(environment, "PING_S", 2.0),
+            session_limit=_count(environment, "SESSION_LIMIT", 10),
+            connection_limit=_count(environment, "CONNECTION_LIMIT", 1000),
+            password_cost=cost,
             log_level=level,
         )
 
@@ -83,3 +100,10 @@ def _seconds(environment: Mapping[str, str], name: str, default: float) -> float
     if not isfinite(value) or value <= 0:
         raise BadSetting(f"{name} is {environment[name]!r}; it must be more than 0 seconds.")
     return value
+
+
+def _count(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise BadSetting(f"{name} is {text!r}; it must be a whole number above 0.")
+    return int(text)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from workbench.errors import UsageError
-from workbench.services import Command, Place
+from workbench.services import Command, Place, one_of
 from workbench.services._wire import Wire
 
 
@@ -18,13 +18,21 @@ class App:
     """The reference system, ready when every service it is given is."""
 
     name: ClassVar[str] = "app"
-    uses: ClassVar[tuple[str, ...]] = ("redis", "mongo", "postgres")
+    uses: ClassVar[tuple[str, ...]] = ("redis", "mongo", "postgres", "github")
 
     defect: str = ""  # deliberate bugs to switch on, separated by commas
     deadline_s: float = 1.0  # a request is answered within this time, whatever its dependencies do
+    session_limit: int = 10  # sessions of one user; one more ends the oldest
+    connection_limit: int = 1000  # open sockets of one user; one more is refused
+    password_cost: str = "standard"  # "low" hashes passwords at next to no cost: for load with many accounts
     log_level: str = "INFO"
 
     def __post_init__(self) -> None:
+        one_of("app", "password_cost", self.password_cost, ("standard", "low"))
+        for option in ("session_limit", "connection_limit"):
+            value = getattr(self, option)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise UsageError(f"app: {option} is a whole number above 0, not {value!r}.")
         if isinstance(self.deadline_s, bool) or not isinstance(self.deadline_s, int | float) or self.deadline_s <= 0:
             raise UsageError(f"app: deadline_s is a number of seconds above 0, not {self.deadline_s!r}.")
 
@@ -34,6 +42,11 @@ class App:
     def command(self, place: Place) -> Command:
         env = {f"{name.upper()}_URL": place.urls.get(name, "") for name in self.uses}  # not one that happens to be set
         env |= {"DEFECT": self.defect, "DEADLINE_S": str(self.deadline_s), "LOG_LEVEL": self.log_level}
+        env |= {
+            "SESSION_LIMIT": str(self.session_limit),
+            "CONNECTION_LIMIT": str(self.connection_limit),
+            "PASSWORD_COST": self.password_cost,
+        }
         env["KEY_FILE"] = str(place.data / "key.pem")
         argv = (sys.executable, "-m", "workbench.reference", "--host", place.host, "--port", str(place.port))
         return Command(argv, env=env)
