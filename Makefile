@@ -9,7 +9,7 @@ TESTS ?= tests
 .PHONY: demo test check bench lab gallery constraints clean
 
 demo: $(READY)
-	@$(BIN)/workbench run tour failover --profile quick
+	@$(BIN)/workbench run tour auth_flow redis_pubsub failover scale --profile quick
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
@@ -18,6 +18,7 @@ check: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 bench: $(READY)
+	@test -x $(BIN)/locust || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[services,dev,bench]'
 	@status=0; for bench in tests/bench/[a-z]*.py; do $(BIN)/python $$bench || status=1; echo; done; exit $$status
 
 lab: $(READY)
