@@ -196,6 +196,34 @@ def test_answers_over_http_are_read_however_they_are_cut(body, chunked, cuts):
     assert wire.got == [(201, body)]
 
 
+def test_a_redirect_is_an_answer_with_headers_and_is_not_followed():
+    async def talk():
+        heard = []
+
+        async def serve(reader, writer):
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            head = b"HTTP/1.1 302 Found\r\nLOCATION: /there?a=b\r\nSet-Cookie: one=1\r\nContent-Length: 0\r\n\r\n"
+            writer.write(head)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            http = await Http.to(f"http://name:password@127.0.0.1:{port}")
+            answer = await http.exchange("GET", "/here", headers={"Cookie": "two=2"})
+            http.close()
+            return answer, heard[0].decode()
+
+    answer, asked = asyncio.run(talk())
+    assert (answer.status, answer.body) == (302, b"")
+    assert answer.header("location") == "/there?a=b"
+    assert answer.header("set-cookie") == "one=1"
+    assert answer.header("etag") == ""
+    assert "Cookie: two=2\r\n" in asked
+    assert "password" not in asked
+
+
 def test_an_answer_nobody_asked_for_ends_a_connection():
     async def talk():
         async def serve(reader, writer):

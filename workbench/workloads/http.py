@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httptools
@@ -30,6 +31,19 @@ class HttpError(Exception):
         return 400 <= self.status < 500 or self.problem.get("effect") == "none"
 
 
+class Answer(NamedTuple):
+    """An answer of any status: a redirect, too, which is not followed."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    """Names in small letters."""
+    body: bytes
+
+    def header(self, name: str) -> str:
+        """The first of this name; empty if there is none."""
+        return next((value for known, value in self.headers if known == name), "")
+
+
 class Http(Wire):
     """A connection to one origin."""
 
@@ -43,26 +57,36 @@ class Http(Wire):
         """Connect to the origin of ``http://host:port``."""
         parts = urlsplit(url)
         wire = await cls.open(parts.hostname or "127.0.0.1", parts.port or 80)
-        wire._host = parts.netloc
+        wire._host = parts.netloc.rpartition("@")[2]  # a user and a password in the URL are not for here
         return wire
 
     async def request(self, method: str, path: str, *, body: Any = None, token: str = "") -> Any:
         """The JSON of the answer (None if it has no body). Raises `HttpError` for an answer of 400 or more."""
+        answer = await self.exchange(method, path, body=body, token=token)
+        return json.loads(answer.body) if answer.body else None
+
+    async def exchange(
+        self, method: str, path: str, *, body: Any = None, token: str = "", headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """The whole answer. Raises `HttpError` for one of 400 or more."""
         data = b"" if body is None else json.dumps(body).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(data)}\r\n"
         if data:
             head += "Content-Type: application/json\r\n"
         if token:
             head += f"Authorization: Bearer {token}\r\n"
+        for name, value in (headers or {}).items():
+            head += f"{name}: {value}\r\n"
         self._begin()
         status, answer = await self.ask(f"{head}\r\n".encode() + data)
         if status >= 400:
             raise HttpError(status, answer)
-        return json.loads(answer) if answer else None
+        return Answer(status, self._headers, answer)
 
     def _begin(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
+        self._headers: list[tuple[str, str]] = []
 
     def feed(self, data: bytes) -> None:
         try:
@@ -72,6 +96,9 @@ class Http(Wire):
             self.close()
 
     # httptools
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
