@@ -58,7 +58,7 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 def test_every_service_has_what_a_service_needs():
-    assert services.names() == ["app", "mongo", "postgres", "redis"]
+    assert services.names() == ["app", "github", "mongo", "postgres", "redis"]
     for name in services.names():
         service = services.check(services.make(name), entry=name)
         assert service.name == name
@@ -73,11 +73,13 @@ def test_an_option_that_is_none_keeps_its_default():
     ("name", "options", "error", "says"),
     [
         ("reddis", {}, UnknownService, "did you mean 'redis'"),
-        ("kafka", {}, UnknownService, "app, mongo, postgres, redis"),
+        ("kafka", {}, UnknownService, "app, github, mongo, postgres, redis"),
         ("redis", {"append_only": "yes"}, UsageError, "did you mean 'appendonly'"),
         ("redis", {"appendonly": True}, UsageError, "'yes', 'no'"),
         ("redis", {"appendfsync": "sometimes"}, UsageError, "everysec"),
         ("redis", {"maxmemory_policy": "none"}, UsageError, "noeviction"),
+        ("redis", {"pubsub_buffer": "32mb"}, UsageError, "hard limit, a soft limit and seconds"),
+        ("redis", {"pubsub_buffer": 32}, UsageError, "'0 0 0' is unlimited"),
         ("postgres", {"synchronous_commit": "maybe"}, UsageError, "'on', 'off'"),
         ("postgres", {"max_connections": 0}, UsageError, "from 1"),
         ("postgres", {"fsync": False}, UsageError, "'on', 'off'"),

@@ -355,7 +355,7 @@ def test_only_unasked_deaths_are_told(stack):
 
 def test_the_death_of_the_relay_is_told_and_the_next_stack_has_a_new_one():
     with Stack("redis") as stack:
-        os.kill(stack._relay.pid, signal.SIGKILL)
+        os.kill(stack._network.relay.pid, signal.SIGKILL)
         assert eventually(lambda: [death.service for death in stack.deaths()] == ["relay"])
     with Stack("redis") as stack:
         assert stack["redis"].ask(through="client") < 1

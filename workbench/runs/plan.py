@@ -64,7 +64,7 @@ class Plan:
                     shares[driver].append(
                         Share(
                             workload=Share.dump(workload),
-                            urls={name: stack.url(name) for name in workload.services},
+                            urls=_urls(workload, stack),
                             run=f"{run}{i}",
                             clients=[mine[rank] for rank in ranks],
                             ranks=list(ranks),
@@ -159,11 +159,32 @@ def _check(workload: Workload, stack: Stack) -> None:
         ) from error
     for name in workload.services:
         try:
-            running = stack[name]
+            instances = stack.instances(name)
         except UnknownService as error:
             raise UsageError(f"{workload.name!r} needs {name} in the stack. {error}") from None
-        if not running.alive:
-            raise UsageError(f"{workload.name!r} needs {name}, which is not running. Start it before the run.")
+        for one in instances:
+            if not stack[one].alive:
+                raise UsageError(f"{workload.name!r} needs {one}, which is not running. Start it before the run.")
+    for source in _sources(workload):
+        if source not in stack.clients:
+            raise UsageError(
+                f"{workload.name!r} needs clients with links of their own called {source!r}, which this stack does not "
+                f"have. Declare them: Stack(…, clients={(*stack.clients, source)!r})."
+            )
+
+
+def _urls(workload: Workload, stack: Stack) -> dict[str, str]:
+    """Of each service it needs and each further instance of it; through the links of a named group, "group name"."""
+    return {
+        name if source == "client" else f"{source} {name}": stack.url(name, source=source)
+        for source in _sources(workload)
+        for service in workload.services
+        for name in stack.instances(service)
+    }
+
+
+def _sources(workload: Workload) -> tuple[str, ...]:
+    return getattr(workload, "sources", ("client",))
 
 
 def _check_faults(planned: Sequence[Planned], stack: Stack) -> None:

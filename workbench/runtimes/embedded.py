@@ -14,33 +14,20 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import ServiceError, ServiceExited, UsageError
 from workbench.progress import tell
 from workbench.runtimes import ports
 from workbench.runtimes.children import Child, keeper
-from workbench.runtimes.readiness import QUOTED_LINES, News, exited, how_it_ended, wait_until_ready
+from workbench.runtimes.death import Death
+from workbench.runtimes.readiness import QUOTED_LINES, News, exited, wait_until_ready
 from workbench.runtimes.resources import Resources, measure
 from workbench.services import Command, Place, Service
 
 NAME = "embedded"
 HOST = "127.0.0.1"
 _ATTEMPTS_AT_A_PORT = 3
-
-
-@dataclass(frozen=True)
-class Death:
-    """A service that ended although nobody asked it to."""
-
-    service: str
-    at_ns: int  # CLOCK_MONOTONIC, nanoseconds
-    returncode: int  # negative: the signal that ended it
-    log: str  # its last lines
-
-    def __str__(self) -> str:
-        return f"{self.service} {how_it_ended(self.returncode)} unasked. Its last lines:\n{self.log}"
 
 
 class Running:
@@ -56,10 +43,12 @@ class Running:
         port: int | None = None,
         limit_s: float = 30.0,
         on_death: Callable[[Death], None] | None = None,
+        first: Running | None = None,
     ) -> None:
         """Reserve an address and make the data folder; nothing is started yet.
 
-        ``limit_s`` is how long a start may take. Raises `ServiceError` when an asked ``port`` is taken.
+        ``limit_s`` is how long a start may take. ``first`` is the first instance of the service, if this is a further
+        one: they share their secrets and its folder. Raises `ServiceError` when an asked ``port`` is taken.
         """
         _check_limit(name, limit_s)
         self.name = name
@@ -71,6 +60,7 @@ class Running:
         self.limit_s = limit_s
         self.log_path = log
         self.find_path: Callable[[str], tuple[str, int]] | None = None  # set by the stack: through which link
+        self.set_instances: Callable[[int], None] | None = None  # by the stack too
         self._on_death = on_death
         self._port_is_asked = port is not None
         self._port = ports.reserve(port, host=HOST)
@@ -87,8 +77,11 @@ class Running:
         except OSError as error:
             self._port.release()
             raise ServiceError(f"The data folder {data} of {name} cannot be made: {error.strerror}.") from error
-        password = secrets.token_urlsafe(24)
-        self.place = Place(name, HOST, self._port.number, data, log, secrets={"password": password}, spawn=self._helper)
+        own = {"password": secrets.token_urlsafe(24)} if first is None else first.place.secrets
+        common = data if first is None else first.place.data
+        self.place: Place = Place(
+            name, HOST, self._port.number, data, log, secrets=own, spawn=self._helper, common=common
+        )
 
     def __repr__(self) -> str:
         what = self.program or self.service.name
@@ -118,7 +111,11 @@ class Running:
     @property
     def url(self) -> str:
         """How clients reach it: through their link."""
-        host, port = self._path("client")
+        return self.url_from("client")
+
+    def url_from(self, source: str) -> str:
+        """How a group of clients or another service reaches it: through their own link."""
+        host, port = self._path(source)
         return self.service.url(self.place, host=host, port=port)
 
     def start(self) -> Running:
@@ -174,6 +171,17 @@ class Running:
         """Stop and start: same address, same data."""
         self.stop()
         return self.start()
+
+    def scale(self, instances: int) -> Running:
+        """Have so many of it, alike, side by side: ``app``, ``app-2``, ``app-3``, … What is there stays as it is.
+
+        The further ones are services of the stack like any other; those too many are stopped, the last first. Raises
+        `UsageError` if it cannot be scaled, and what `start` raises when one does not start.
+        """
+        if self.set_instances is None:
+            raise UsageError(f"{self.name} cannot be scaled: only the first instance of a service in a stack can.")
+        self.set_instances(instances)
+        return self
 
     def pause(self) -> None:
         """SIGSTOP it and everything below it: connections stay open, nothing answers."""

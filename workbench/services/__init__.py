@@ -56,10 +56,15 @@ class Place:
     urls: dict[str, str] = field(default_factory=dict, repr=False)  # of those it uses, through its links to them
     secrets: dict[str, str] = field(default_factory=dict, repr=False)  # made for the run: "password"
     spawn: Callable[[Command], Process] = field(default=_no_spawn, repr=False)  # a helper, logged to `log`
+    common: Path | None = None  # the data folder of its first instance, which all instances share; None: they don't
 
 
 class Service(Protocol):
-    """What a stack can start: ``name`` is short, ``uses`` are the stack's entries it is linked to, if there."""
+    """What a stack can start: ``name`` is short, ``uses`` are the stack's entries it is linked to, if there.
+
+    One that keeps nothing in its process, so that several alike may serve the same clients, says so by an attribute
+    ``scales = True``.
+    """
 
     @property
     def name(self) -> str: ...

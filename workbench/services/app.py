@@ -19,6 +19,7 @@ class App:
 
     name: ClassVar[str] = "app"
     uses: ClassVar[tuple[str, ...]] = ("redis", "mongo", "postgres", "github")
+    scales: ClassVar[bool] = True
 
     defect: str = ""  # deliberate bugs to switch on, separated by commas
     deadline_s: float = 1.0  # a request is answered within this time, whatever its dependencies do
@@ -37,7 +38,8 @@ class App:
             raise UsageError(f"app: deadline_s is a number of seconds above 0, not {self.deadline_s!r}.")
 
     def prepare(self, place: Place) -> None:
-        """It makes what it keeps, the key that signs tokens, itself: so tokens outlive a restart."""
+        """It makes what it keeps, the key that signs tokens, itself: so tokens outlive a restart, and any instance
+        knows those of another."""
 
     def command(self, place: Place) -> Command:
         env = {f"{name.upper()}_URL": place.urls.get(name, "") for name in self.uses}  # not one that happens to be set
@@ -47,7 +49,7 @@ class App:
             "CONNECTION_LIMIT": str(self.connection_limit),
             "PASSWORD_COST": self.password_cost,
         }
-        env["KEY_FILE"] = str(place.data / "key.pem")
+        env["KEY_FILE"] = str((place.common or place.data) / "key.pem")
         argv = (sys.executable, "-m", "workbench.reference", "--host", place.host, "--port", str(place.port))
         return Command(argv, env=env)
 

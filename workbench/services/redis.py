@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import ClassVar
 
+from workbench.errors import UsageError
 from workbench.services import Command, Place, one_of
 from workbench.services._programs import find_program
 from workbench.services._wire import Wire
@@ -20,6 +22,7 @@ _POLICIES = (
     "volatile-random",
     "volatile-ttl",
 )
+_BUFFER = re.compile(r"\d+([kmg]b?)? \d+([kmg]b?)? \d+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,17 @@ class Redis:
     save: str = ""  # snapshots, as in redis.conf ("60 1"); "" makes none
     maxmemory: str = "0"  # "100mb"; "0" is unlimited
     maxmemory_policy: str = "noeviction"  # what goes when the memory is full
+    pubsub_buffer: str = "32mb 8mb 60"  # what a subscriber may leave unread: hard limit, soft limit, seconds over it
 
     def __post_init__(self) -> None:
         one_of("redis", "appendonly", self.appendonly, ("yes", "no"))
         one_of("redis", "appendfsync", self.appendfsync, ("always", "everysec", "no"))
         one_of("redis", "maxmemory_policy", self.maxmemory_policy, _POLICIES)
+        if not isinstance(self.pubsub_buffer, str) or not _BUFFER.fullmatch(self.pubsub_buffer):
+            raise UsageError(
+                "redis: pubsub_buffer is a hard limit, a soft limit and seconds, as in '32mb 8mb 60' "
+                f"('0 0 0' is unlimited), not {self.pubsub_buffer!r}."
+            )
 
     def prepare(self, place: Place) -> None:
         lines = [
@@ -50,6 +59,7 @@ class Redis:
             f'save "{self.save}"',
             f"maxmemory {self.maxmemory}",
             f"maxmemory-policy {self.maxmemory_policy}",
+            f"client-output-buffer-limit pubsub {self.pubsub_buffer}",
             'logfile ""',
             "daemonize no",
         ]

@@ -3,10 +3,12 @@
 stack = Stack("redis", app={"deadline_s": 0.5}).start()
 stack["redis"].pause()
 with stack.under(Partition("app", "redis")): ...
+stack["app"].scale(2)
 stack.stop()
 """
 
-from workbench.runtimes.embedded import Death, Running
+from workbench.runtimes.death import Death
+from workbench.runtimes.embedded import Running
 from workbench.stack.inflicted import Fault, Inflicted
 from workbench.stack.stack import Stack
 

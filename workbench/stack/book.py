@@ -72,12 +72,17 @@ def claim_log(folder: Path, name: str) -> Path:
 _recording = threading.Lock()
 
 
-def record(path: Path, described: dict[str, Any]) -> None:
-    """Append a stack's description to the list in ``services.json``."""
+def record(path: Path, described: dict[str, Any], *, at: int | None) -> int:
+    """Append a stack's description to the list in ``services.json``, or add to the one written there; its place."""
     with _recording:
         try:
             known = json.loads(path.read_text())
         except (OSError, ValueError):
             known = []
+        if at is None or at >= len(known):
+            at = len(known)
+            known.append({})
+        known[at] |= described
         with _writing(path):
-            whole.write_json(path, [*known, described])
+            whole.write_json(path, known)
+    return at

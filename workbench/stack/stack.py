@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from workbench.errors import ServiceError, ServiceExited, UnknownService, UsageError, nearest
 from workbench.history.folder import run_folder
-from workbench.links import Link, Links
+from workbench.links import Link
 from workbench.progress import tell
 from workbench.runtimes.children import Child, keeper
-from workbench.runtimes.embedded import Death, Running
+from workbench.runtimes.death import Death
+from workbench.runtimes.embedded import Running
 from workbench.runtimes.folders import new_folder
 from workbench.runtimes.order import start_in_order
-from workbench.runtimes.readiness import QUOTED_LINES
 from workbench.runtimes.relay import Relay, relay
-from workbench.services import Service, check, make
+from workbench.services import Service
 from workbench.stack.book import claim_log, describe, logs_folder, record
+from workbench.stack.entries import read_entries
 from workbench.stack.inflicted import Fault, Inflicted, inflict
+from workbench.stack.instances import check_instances, further
+from workbench.stack.network import CLIENT, Network, check_clients
 
-CLIENT = "client"
 _RUNTIMES = ("embedded",)
 
 
@@ -35,41 +37,28 @@ class Stack:
     """Services by name (``"redis"``), with options (``redis={"appendonly": "no"}``) or your own (``queue=Mine()``).
 
     Every service's options may include ``port``, an address of your choice, and ``limit_s``, the seconds a start may
-    take. Raises `UnknownService` and `UsageError` at once; nothing is started before `start`.
+    take. ``clients`` are the groups of clients, each with links of its own: a fault may hit one group and not another.
+    Raises `UnknownService` and `UsageError` at once; nothing is started before `start`.
     """
 
-    def __init__(self, *names: str, runtime: str = "embedded", **entries: object) -> None:
+    def __init__(
+        self, *names: str, runtime: str = "embedded", clients: Sequence[str] = (CLIENT,), **services: object
+    ) -> None:
         if runtime not in _RUNTIMES:
             raise UsageError(f"There is no runtime {runtime!r}{nearest(runtime, _RUNTIMES)} There is: embedded.")
-        for name in names:
-            if not isinstance(name, str):
-                raise UsageError(f"A service is named by a string, not {name!r}; hand an object over as name=object.")
-            if name in entries or names.count(name) > 1:
-                raise UsageError(f"{name} is in the stack twice. A second one needs a name of its own.")
         self.runtime = runtime
-        self._services: dict[str, Service] = {}
-        self._placing: dict[str, dict[str, Any]] = {}  # port and limit_s
-        for name, entry in {**dict.fromkeys(names), **entries}.items():
-            if entry is None or isinstance(entry, Mapping):
-                options = dict(entry or {})
-                placing = {key: options.pop(key, None) for key in ("port", "limit_s")}
-                self._placing[name] = {key: value for key, value in placing.items() if value is not None}
-                self._services[name] = make(name, options)
-            else:
-                self._placing[name] = {}
-                self._services[name] = check(entry, entry=name)
-        if not self._services:
-            raise UsageError('A stack needs at least one service: Stack("redis").')
+        entries = read_entries(names, services)
+        self._services = {name: entry.service for name, entry in entries.items()}
+        self._placing = {name: entry.placing for name, entry in entries.items()}
+        self._network = Network(check_clients(clients, services=self._services), on_death=self._died)
         self._running: dict[str, Running] = {}
-        self._links: dict[tuple[str, str], Link] = {}
-        self._linker: Links | None = None
-        self._relay: Relay | None = None
         self._children: list[Child] = []
         self._deaths: list[Death] = []
         self._inflicted: list[Inflicted] = []
         self._folder: Path | None = None
+        self._recorded: int | None = None
         self._state = "not started"
-        self._lock = threading.Lock()
+        self._scaling = threading.Lock()
         self._stopping = threading.RLock()
 
     def __repr__(self) -> str:
@@ -97,22 +86,14 @@ class Stack:
             logs = logs_folder(run_folder())
             self._folder = new_folder(keeper().keep)
             for name, service in self._services.items():
-                self._running[name] = running = Running(
-                    service,
-                    name=name,
-                    folder=self._folder,
-                    log=claim_log(logs, name),
-                    on_death=self._died,
-                    **self._placing[name],
-                )
-                running.find_path = lambda source, target=name: _address(self.link(source, target))
+                self._give_place(name, service, **self._placing[name]).set_instances = partial(self._scale, name)
             with ThreadPoolExecutor(1, thread_name_prefix="relay") as pool:
                 coming = pool.submit(relay, logs / "relay.log")
                 uses = {name: service.uses for name, service in self._services.items()}
                 start_in_order(uses, lambda name: self._start_one(name, coming), self._abandon)
             for death in self.deaths():
                 raise ServiceExited(f"{death.service} was ready and did not last until the others were. {death}")
-            record(run_folder() / "services.json", self.describe())
+            self._recorded = record(run_folder() / "services.json", self.describe(), at=self._recorded)
             self._check_running()
         except BaseException as error:
             stopped, self._state = self._state != "running", "stopping"
@@ -138,12 +119,7 @@ class Stack:
             with contextlib.suppress(Exception):  # what it cannot heal ends with the services
                 inflicted.heal()
         self._abandon()
-        if self._linker is not None and self._relay is not None and self._relay.alive:
-            for link in self._links.values():
-                with contextlib.suppress(Exception):
-                    self._linker.remove(link)
-        if self._relay is not None:
-            self._relay.watchers.discard(self)
+        self._network.end()
         for running in list(self._running.values()):
             running.remove()
             tell("service", name=running.name, state="stopped", program=running.program)
@@ -175,21 +151,29 @@ class Stack:
     @property
     def links(self) -> list[Link]:
         """Every link, in the order they were made."""
-        return list(self._links.values())
+        return self._network.all()
 
     def link(self, source: str, target: str) -> Link:
         """The link from "client" or a service to a service. Raises `UsageError` that names those there are."""
-        try:
-            return self._links[source, target]
-        except KeyError:
-            there = ", ".join(f"{link.source} → {link.target}" for link in self.links)
-            raise UsageError(
-                f"There is no link {source} → {target} in this stack; there are: {there or 'none'}."
-            ) from None
+        return self._network.link(source, target)
 
-    def url(self, name: str) -> str:
-        """How clients reach a service: through their link to it, credentials included."""
-        return self[name].url
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """The groups of clients."""
+        return self._network.clients
+
+    def instances(self, name: str) -> list[str]:
+        """A service and its further instances (`Running.scale`): "app", "app-2", …"""
+        self[name]
+        return [name, *further(name, self._services)]
+
+    def url(self, name: str, *, source: str = CLIENT) -> str:
+        """How a group of clients reaches a service: through their link to it, credentials included."""
+        return self[name].url_from(source)
+
+    def urls(self, name: str, *, source: str = CLIENT) -> list[str]:
+        """How they reach each instance of it."""
+        return [self.url(one, source=source) for one in self.instances(name)]
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -202,7 +186,7 @@ class Stack:
 
     def describe(self) -> dict[str, Any]:
         """For the evidence: of every service its program and version, runtime, readiness (ms) and options."""
-        return describe(self._running, self._relay, self.runtime)
+        return describe(self._running, self._network.relay, self.runtime)
 
     # --- breaking it, and more processes
 
@@ -241,11 +225,6 @@ class Stack:
         self._children.append(child)
         return child
 
-    def relay_died(self, returncode: int, at_ns: int, log: Path) -> None:
-        """Told by the relay: nobody reaches any service any more."""
-        lines = log.read_text(errors="replace").splitlines()[-QUOTED_LINES:] if log.exists() else []
-        self._died(Death("relay", at_ns, returncode, "\n".join(lines)))
-
     # --- inside
 
     def _check_running(self) -> None:
@@ -256,25 +235,54 @@ class Stack:
         if self._state == "running":  # one that ends because the others are being stopped is no news
             self._deaths.append(death)
 
-    def _start_one(self, name: str, coming: Future[Relay]) -> None:
+    def _give_place(self, name: str, service: Service, **placing: Any) -> Running:
+        """An address, a folder and a log for a service that is not started yet."""
+        assert self._folder is not None
+        log = claim_log(logs_folder(run_folder()), name)
+        running = Running(service, name=name, folder=self._folder, log=log, on_death=self._died, **placing)
+        running.find_path = lambda source: self._network.address(source, name)
+        self._running[name] = running
+        return running
+
+    def _start_one(self, name: str, coming: Future[Relay] | None = None) -> None:
         running = self._running[name]
         self._check_running()
         for used in running.service.uses:
             if used in self._running:
-                host, port = _address(self.link(name, used))
-                place = self._running[used].place
-                running.place.urls[used] = self._running[used].service.url(place, host=host, port=port)
+                self._network.connect(name, self._running[used])
+                running.place.urls[used] = self.url(used, source=name)
         running.start()
-        relay_here = coming.result()
-        with self._lock:
-            if self._linker is None:
-                self._relay = relay_here
-                relay_here.watchers.add(self)
-                self._linker = Links(relay_here.api, prefix=f"{secrets.token_hex(3)}-")
-        upstream = f"{running.host}:{running.port}"
-        users = [other for other, service in self._services.items() if name in service.uses]
-        for source in [CLIENT, *users]:
-            self._links[source, name] = self._linker.add(source, name, upstream=upstream)
+        if coming is not None:
+            self._network.join(coming.result())
+        for source in self.clients:
+            self._network.connect(source, running)
+
+    def _scale(self, name: str, instances: int) -> None:
+        """See `Running.scale`."""
+        self._check_running()
+        with self._scaling:
+            new, surplus = check_instances(name, instances, self._services)
+            for one in reversed(surplus):
+                self._running[one].stop()
+                self._forget([one])
+            try:
+                for one in new:
+                    self._give_place(one, self[name].service, first=self[name], limit_s=self[name].limit_s)
+                    self._services[one] = self[name].service
+                start_in_order(dict.fromkeys(new, ()), self._start_one, lambda: self._kill(new))
+            except BaseException:
+                self._forget(new)
+                raise
+            self._recorded = record(run_folder() / "services.json", self.describe(), at=self._recorded)
+
+    def _forget(self, names: Sequence[str]) -> None:
+        """End further instances, if they have not, and leave nothing of them."""
+        self._kill(names)
+        for name in names:
+            self._network.disconnect(name)
+            self._services.pop(name, None)
+            if name in self._running:
+                self._running.pop(name).remove()
 
     def _abandon(self) -> None:
         """Kill everything, also what is being started in other threads."""
@@ -282,10 +290,10 @@ class Stack:
             with contextlib.suppress(ServiceError):  # the next one has to go all the same
                 child.kill()
             child.close()
-        for running in list(self._running.values()):  # another thread may be adding to it
-            with contextlib.suppress(ServiceError):
-                running.abandon()
+        self._kill(list(self._running))  # another thread may be adding to it
 
-
-def _address(link: Link) -> tuple[str, int]:
-    return link.host, link.port
+    def _kill(self, names: Sequence[str]) -> None:
+        """Kill services for good: whoever is starting them is told."""
+        for name in names:
+            with contextlib.suppress(ServiceError, KeyError):
+                self._running[name].abandon()

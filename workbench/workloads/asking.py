@@ -28,7 +28,8 @@ class Workload(Protocol):
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The stack entries it needs; the first is the one it speaks to."""
+        """The stack entries it needs; the first is the one it speaks to. A property ``sources`` may name the groups of
+        clients whose links it uses, ``("client", "subscriber")``; without it they are ``("client",)``."""
 
     @property
     def connect_kind(self) -> str | None:
@@ -38,8 +39,9 @@ class Workload(Protocol):
     async def prepare(self, urls: Mapping[str, str], run: str) -> Any:
         """Once per driver before the clock starts: what its clients share. Accounts and tables are made here.
 
-        ``urls`` has an entry for each of ``services``; ``run`` is a short text no other run has, to keep what it
-        writes apart. An error ends the run before it begins.
+        ``urls`` has an entry for each of ``services``, "redis", and each further instance of it, "app-2"; through the
+        links of another group of clients it is called "subscriber redis". ``run`` is a short text no other run has, to
+        keep what it writes apart. An error ends the run before it begins.
         """
 
     async def connect(self, shared: Any, client: int) -> Any:
