@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.evidence import Evidence as Evidence
     from workbench.faults import Delay as Delay
     from workbench.faults import Kill as Kill
+    from workbench.faults import Misbehave as Misbehave
     from workbench.faults import Nothing as Nothing
     from workbench.faults import Partition as Partition
     from workbench.faults import Pause as Pause
@@ -48,7 +49,20 @@ _HOME = {
     ),
     "Evidence": "workbench.evidence",
     **dict.fromkeys(
-        ["Delay", "Kill", "Nothing", "Partition", "Pause", "Reset", "Stop", "Throttle", "between", "every", "in_turn"],
+        [
+            "Delay",
+            "Kill",
+            "Misbehave",
+            "Nothing",
+            "Partition",
+            "Pause",
+            "Reset",
+            "Stop",
+            "Throttle",
+            "between",
+            "every",
+            "in_turn",
+        ],
         "workbench.faults",
     ),
     **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),

@@ -13,6 +13,7 @@ A fault is a frozen dataclass whose fields are its parameters, with three method
 
 from workbench.faults.delay import Delay
 from workbench.faults.kill import Kill
+from workbench.faults.misbehave import Misbehave
 from workbench.faults.nothing import Nothing
 from workbench.faults.partition import Partition
 from workbench.faults.pause import Pause
@@ -24,6 +25,7 @@ from workbench.faults.throttle import Throttle
 __all__ = [
     "Delay",
     "Kill",
+    "Misbehave",
     "Nothing",
     "Partition",
     "Pause",
