@@ -1,10 +1,8 @@
 """The reference system with real stores behind it: what it promises when all is well and when a store is not."""
 
-import asyncio
 import contextlib
 import hmac
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -19,12 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
-from reference_process import ORIGIN, app, eventually
+from reference_process import app, eventually
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from workbench.reference.keys import PARAMETERS
 from workbench.reference.problems import Problem
-from workbench.reference.routes.sockets import _answer
 from workbench.reference.settings import BadSetting, Settings
 from workbench.reference.tokens import CLAIMS, NAME, Tokens
 from workbench.stack import Stack
@@ -228,100 +225,6 @@ def test_no_header_is_too_strange_to_be_refused(header):
     with pytest.raises(Problem) as refused:
         Tokens(KEY).verify(header)
     assert refused.value.status == 401
-
-
-# --- sockets
-
-
-@pytest.mark.parametrize(
-    ("status", "headers"),
-    [
-        (403, {"Origin": ""}),
-        (403, {"Origin": "http://evil.example"}),
-        (403, {"Origin": ORIGIN + ".evil.example"}),
-        (401, {"Authorization": ""}),
-        (401, {"Authorization": f"Bearer {by_hand('none')}"}),
-        (401, {"Authorization": "Basic YTpi"}),
-    ],
-)
-def test_a_socket_is_refused_before_the_upgrade(ready, status, headers):
-    before = ready.mine()
-    with pytest.raises(InvalidStatus) as refused, ready.socket(**headers):
-        pass
-    answer = refused.value.response
-    assert answer.status_code == status
-    assert json.loads(answer.body)["effect"] == "none"
-    assert ready.mine() == before
-
-
-def test_a_socket_echoes_the_whole_frame(ready):
-    with ready.socket() as ws:
-        for n in range(20):
-            ws.send(json.dumps({"type": "echo", "n": n, "padding": "é" * n}))
-            assert json.loads(ws.recv(timeout=5)) == {"type": "echo", "n": n, "padding": "é" * n}
-
-
-@pytest.mark.parametrize(
-    ("frame", "code"),
-    [
-        ("{", "not-json"), ("[" * 50_000, "not-json"), ("[]", "no-type"), ("{}", "no-type"), ('{"type": 1}', "no-type"),
-        ('{"type": "quit"}', "unknown-type"), ('{"type": "echo"}', "invalid"),
-        ('{"type": "echo", "n": true}', "invalid"), (b"\x00", "not-text"),
-    ],
-)  # fmt: skip
-def test_what_a_socket_does_not_understand_it_answers_and_goes_on(ready, frame, code):
-    with ready.socket() as ws:
-        ws.send(frame)
-        answer = json.loads(ws.recv(timeout=5))
-        assert (answer["type"], answer["code"]) == ("error", code)
-        ws.send('{"type": "echo", "n": 1}')
-        assert json.loads(ws.recv(timeout=5)) == {"type": "echo", "n": 1}
-
-
-FRAMES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "n", "x"]), inner, max_size=3),
-)
-
-
-@given(st.text(max_size=30) | st.builds(json.dumps, FRAMES))
-def test_every_text_frame_is_answered_by_itself_or_by_an_error(text):
-    answer = json.loads(asyncio.run(_answer({"type": "websocket.receive", "text": text}, Settings())))
-    if answer["type"] == "error":
-        assert answer["code"] in {"not-json", "no-type", "unknown-type", "invalid"} and answer["detail"]
-    else:
-        assert answer == json.loads(text)
-
-
-def test_a_frame_that_is_too_large_closes_the_socket(ready):
-    with ready.socket() as ws:
-        ws.send("x" * 70_000)
-        with pytest.raises(ConnectionClosed) as closed:
-            ws.recv(timeout=5)
-        assert closed.value.rcvd.code == 1009
-    eventually(lambda: ready.mine() == 0)
-
-
-def test_connections_are_counted_for_each_and_for_all(ready, urls, tmp_path):
-    with app(tmp_path / "other.log", **urls, **QUICK) as other, ready.socket():  # another user, on another process
-        with other.socket(), ready.socket():
-            with ready.socket():
-                assert (ready.mine(), other.mine()) == (3, 1)
-                assert ready.total() == other.total() == 4
-            eventually(lambda: ready.mine() == 2)
-        eventually(lambda: (ready.total(), other.mine()) == (1, 0))
-
-
-def test_a_peer_that_answers_no_ping_is_let_go(ready):
-    with socket.create_connection(("127.0.0.1", ready.port)) as raw:
-        raw.sendall(
-            f"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: {ORIGIN}\r\n"
-            f"Authorization: Bearer {ready.token}\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
-        )
-        assert raw.recv(4096).startswith(b"HTTP/1.1 101")
-        assert ready.mine() == 1
-        eventually(lambda: ready.mine() == 0)
 
 
 # --- a store is not well

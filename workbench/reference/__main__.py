@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     from workbench.reference import logs
     from workbench.reference.app import create
     from workbench.reference.routes.sockets import LARGEST_FRAME
+    from workbench.reference.wire import Heads, Line
 
     logs.install(settings.log_level)
     listening = socket.socket()
@@ -59,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=Heads,
+        ws=Line,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -16,14 +16,15 @@ from workbench.reference.deadline import Deadline
 from workbench.reference.limits import BodyLimit
 from workbench.reference.logs import Correlation, tell
 from workbench.reference.registry import Registry
+from workbench.reference.rooms.hall import Hall
 from workbench.reference.routes import accounts as people
-from workbench.reference.routes import echo, health, keys, lists, sockets
+from workbench.reference.routes import echo, health, keys, lists, rooms, sockets
 from workbench.reference.settings import Settings
 from workbench.reference.stores import Store
 from workbench.reference.system import System
 from workbench.reference.tokens import Tokens
 
-ROUTES = (health, echo, keys, people, lists, sockets)
+ROUTES = (health, echo, keys, people, lists, rooms, sockets)
 
 
 def create(settings: Settings, key: Future[RSAKey]) -> FastAPI:
@@ -37,6 +38,8 @@ def create(settings: Settings, key: Future[RSAKey]) -> FastAPI:
         try:
             yield
         finally:
+            if system.hall is not None:
+                await system.hall.close()
             if system.registry is not None:
                 await system.registry.close()
             await asyncio.gather(*(store.close() for store in system.stores.values()))
@@ -61,12 +64,14 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
     stores: dict[str, Store] = {}
     accounts: Accounts = MemoryAccounts()
     registry: Registry | None = None
+    hall: Hall | None = None
     if settings.redis_url:
         from workbench.reference.stores.redis import RedisStore
 
         redis = RedisStore(settings.redis_url, deadline=deadline)
         registry = Registry(redis, settings)
         registry.start()
+        hall = Hall(settings.redis_url, settings)
         stores["redis"] = redis
     if settings.mongo_url:
         from workbench.reference.stores.mongo import MongoStore
@@ -84,4 +89,4 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
 
         stores = {name: spoiled_store(store, settings) for name, store in stores.items()}
     tokens = Tokens(await asyncio.wrap_future(key))
-    return System(settings=settings, tokens=tokens, accounts=accounts, stores=stores, registry=registry)
+    return System(settings=settings, tokens=tokens, accounts=accounts, stores=stores, registry=registry, hall=hall)

@@ -24,6 +24,13 @@ DEFECTS = {
     "count_not_decremented": "An entry in the registry of connections is never taken away and never runs out.",
     "new_connections_refused": "After the first failure of Redis no new socket is accepted any more.",
     "sockets_need_redis": "Every frame of a socket asks Redis first, and the socket is closed when Redis is down.",
+    "drops_sockets": "A socket is closed some two seconds after it was opened.",
+    # rooms
+    "shared_room_key": "All rooms share one channel, and one stream: every member gets what was sent to any room.",
+    "resume_ignored": "Who joins after an id gets only what is sent from now on.",
+    "unordered_fanout": "Every socket gets each message of a room after a short time of chance.",
+    "slow_relay": "Every message of a room is handed to its members 300 ms late.",
+    "no_resubscribe": "Rooms that lost their connection to Redis are never subscribed, or read, again.",
     # telling
     "not_ready_lies": "/ready says that everything is fine, whatever is.",
 }

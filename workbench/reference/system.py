@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from workbench.reference.accounts import Accounts
 from workbench.reference.problems import NotConfigured
 from workbench.reference.registry import Registry
+from workbench.reference.rooms.hall import Hall
 from workbench.reference.settings import Settings
 from workbench.reference.stores import Store
 from workbench.reference.tokens import Tokens
@@ -25,6 +26,8 @@ class System:
     """What is configured, by name."""
     registry: Registry | None
     """None without Redis."""
+    hall: Hall | None
+    """Where the rooms are; None without Redis."""
 
     def store(self, name: str) -> Store:
         """Raises `NotConfigured`."""
@@ -37,6 +40,12 @@ class System:
         if self.registry is None:
             raise NotConfigured("redis")
         return self.registry
+
+    def rooms(self) -> Hall:
+        """Raises `NotConfigured`."""
+        if self.hall is None:
+            raise NotConfigured("redis")
+        return self.hall
 
 
 async def _system(connection: HTTPConnection) -> System:
