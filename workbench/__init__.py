@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from workbench.checkers import available as available
     from workbench.checkers import bounded as bounded
     from workbench.checkers import counted as counted
+    from workbench.checkers import definite as definite
+    from workbench.checkers import delivered as delivered
     from workbench.checkers import durable as durable
     from workbench.checkers import expect as expect
     from workbench.checkers import latency as latency
+    from workbench.checkers import matched as matched
     from workbench.checkers import recovered as recovered
+    from workbench.checkers import unique as unique
     from workbench.evidence import Evidence as Evidence
     from workbench.faults import Delay as Delay
     from workbench.faults import Kill as Kill
@@ -44,7 +48,20 @@ __version__ = "0.1.0"
 _HOME = {
     "plots": "workbench.plots",
     **dict.fromkeys(
-        ["Finding", "available", "bounded", "counted", "durable", "expect", "latency", "recovered"],
+        [
+            "Finding",
+            "available",
+            "bounded",
+            "counted",
+            "definite",
+            "delivered",
+            "durable",
+            "expect",
+            "latency",
+            "matched",
+            "recovered",
+            "unique",
+        ],  # fmt: skip
         "workbench.checkers",
     ),
     "Evidence": "workbench.evidence",

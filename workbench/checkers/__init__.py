@@ -7,11 +7,15 @@ histories in the tests, one that holds and one that is refuted.
 from workbench.checkers.available import available
 from workbench.checkers.bounded import bounded
 from workbench.checkers.counted import counted
+from workbench.checkers.definite import definite
+from workbench.checkers.delivered import delivered
 from workbench.checkers.durable import durable
 from workbench.checkers.expect import expect
 from workbench.checkers.finding import Finding, Verdict, merge
 from workbench.checkers.latency import latency
+from workbench.checkers.matched import matched
 from workbench.checkers.recovered import recovered
+from workbench.checkers.unique import unique
 
 __all__ = [
     "Finding",
@@ -19,9 +23,13 @@ __all__ = [
     "available",
     "bounded",
     "counted",
+    "definite",
+    "delivered",
     "durable",
     "expect",
     "latency",
+    "matched",
     "merge",
     "recovered",
+    "unique",
 ]

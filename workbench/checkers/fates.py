@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.checkers.judge import FAIL, INFO, OK, last_heal
-from workbench.checkers.lists import Ints, Lists, lists
+from workbench.checkers.lists import Lists, lists
+from workbench.checkers.numbered import Ints
 from workbench.history import History
 
 Fate = Literal["ok", "lost", "unexpected", "duplicated", "recovered", "failed", "absent", "never-read"]
