@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from workbench.runs import run as run
     from workbench.stack import Stack as Stack
     from workbench.workloads import Appends as Appends
+    from workbench.workloads import Cases as Cases
+    from workbench.workloads import Logins as Logins
     from workbench.workloads import Sessions as Sessions
 
 __version__ = "0.1.0"
@@ -61,7 +63,7 @@ _HOME = {
             "matched",
             "recovered",
             "unique",
-        ],  # fmt: skip
+        ],
         "workbench.checkers",
     ),
     "Evidence": "workbench.evidence",
@@ -85,7 +87,7 @@ _HOME = {
     **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),
     "run": "workbench.runs",
     "Stack": "workbench.stack",
-    **dict.fromkeys(["Appends", "Sessions"], "workbench.workloads"),
+    **dict.fromkeys(["Appends", "Cases", "Logins", "Sessions"], "workbench.workloads"),
 }
 
 __all__ = sorted([*_HOME, "__version__"])
