@@ -174,7 +174,7 @@ def slow_deliveries(history):
             continue
         if sent.outcome == "fail" or o.returned < sent.called or not inside:
             unexpected.append(o)
-        if (o.client, o.key) in spans:
+        if spans.get((o.client, o.key)):
             own.append(o)
     got = Counter((o.client, o.key, o.value) for o in own)
     first = {}

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from workbench.checkers import delivered as delivered
     from workbench.checkers import durable as durable
     from workbench.checkers import expect as expect
+    from workbench.checkers import isolated as isolated
     from workbench.checkers import latency as latency
     from workbench.checkers import matched as matched
+    from workbench.checkers import ordered as ordered
     from workbench.checkers import recovered as recovered
     from workbench.checkers import unique as unique
     from workbench.evidence import Evidence as Evidence
@@ -41,8 +43,10 @@ if TYPE_CHECKING:
     from workbench.runs import run as run
     from workbench.stack import Stack as Stack
     from workbench.workloads import Appends as Appends
+    from workbench.workloads import Broadcasts as Broadcasts
     from workbench.workloads import Cases as Cases
     from workbench.workloads import Logins as Logins
+    from workbench.workloads import Rooms as Rooms
     from workbench.workloads import Sessions as Sessions
 
 __version__ = "0.1.0"
@@ -59,8 +63,10 @@ _HOME = {
             "delivered",
             "durable",
             "expect",
+            "isolated",
             "latency",
             "matched",
+            "ordered",
             "recovered",
             "unique",
         ],
@@ -87,7 +93,7 @@ _HOME = {
     **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),
     "run": "workbench.runs",
     "Stack": "workbench.stack",
-    **dict.fromkeys(["Appends", "Cases", "Logins", "Sessions"], "workbench.workloads"),
+    **dict.fromkeys(["Appends", "Broadcasts", "Cases", "Logins", "Rooms", "Sessions"], "workbench.workloads"),
 }
 
 __all__ = sorted([*_HOME, "__version__"])

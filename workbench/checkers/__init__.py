@@ -12,8 +12,10 @@ from workbench.checkers.delivered import delivered
 from workbench.checkers.durable import durable
 from workbench.checkers.expect import expect
 from workbench.checkers.finding import Finding, Verdict, merge
+from workbench.checkers.isolated import isolated
 from workbench.checkers.latency import latency
 from workbench.checkers.matched import matched
+from workbench.checkers.ordered import ordered
 from workbench.checkers.recovered import recovered
 from workbench.checkers.unique import unique
 
@@ -27,9 +29,11 @@ __all__ = [
     "delivered",
     "durable",
     "expect",
+    "isolated",
     "latency",
     "matched",
     "merge",
+    "ordered",
     "recovered",
     "unique",
 ]

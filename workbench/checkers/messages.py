@@ -123,8 +123,10 @@ def messages(history: History) -> Messages:
         twice="Two sends of one workload carry the number {}: their messages cannot be told apart.",
     )
     width = max(len(known), 1)
-    who = np.unique(c.client[moves].astype(np.int64) * width + channel_of[moves])
-    moved = _position(who, c.client[moves].astype(np.int64) * width + channel_of[moves])
+    places = c.client[moves].astype(np.int64) * width + channel_of[moves]
+    who = np.unique(places[c.kind.codes[moves] != c.kind.code("leave")])
+    moved = _position(who, places)
+    moves, moved = moves[moved >= 0], moved[moved >= 0]  # nobody leaves without having joined
     settled = np.full(max(len(c.workload.names), 1), -1, dtype=np.int64)
     rests = np.flatnonzero(of_kind("settle"))
     rests = rests[np.argsort(c.returned[rests], kind="stable")]
