@@ -104,9 +104,7 @@ class Connection(asyncio.Protocol):
 
     def give_up(self, now: float) -> None:
         """Tell those whose time is over; an answer that comes later is dropped."""
-        for asked in self._asked:
-            if asked.until > now:
-                break
+        for asked in [asked for asked in self._asked if asked.until <= now]:
             asked.tell(_unavailable("it did not answer in time", "unknown" if asked.changes else "none"))
 
     def abort(self) -> None:

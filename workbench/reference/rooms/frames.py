@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from workbench.reference.problems import Problem
-from workbench.reference.rooms.messages import Id, read_id
+from workbench.reference.rooms.messages import Id, error, read_id
 from workbench.reference.wire import text_frame
 
 ROOM = r"^[A-Za-z0-9._:-]{1,128}$"
@@ -86,19 +86,13 @@ def _invalid(detail: str) -> Problem:
 
 def told(kind: str, wish: Wish, **members: Any) -> bytes:
     """The frame that answers a wish."""
-    return _frame({"type": kind, "room": wish.room, **_ref(wish), **members})
+    return text_frame(json.dumps({"type": kind, "room": wish.room, **_ref(wish), **members}).encode())
 
 
-def refused(problem: Problem, wish: Wish | None = None) -> bytes:
-    """The frame of an error; ``effect`` says what the wish left behind, as over HTTP."""
-    about = {} if wish is None else {"room": wish.room, **_ref(wish)}
-    error = {"type": "error", "code": problem.kind, "detail": problem.detail, "effect": problem.effect}
-    return _frame({**error, **about, **problem.members})
+def refused(problem: Problem, wish: Wish) -> bytes:
+    """The frame that says why a wish was not fulfilled."""
+    return error(problem, room=wish.room, **_ref(wish))
 
 
 def _ref(wish: Wish) -> dict[str, Any]:
     return {} if wish.ref is None else {"ref": wish.ref}
-
-
-def _frame(members: Mapping[str, Any]) -> bytes:
-    return text_frame(json.dumps(members).encode())

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from workbench.reference.problems import Problem
 from workbench.reference.wire import text_frame
 
 LARGEST_BODY = 16 * 1024
@@ -54,6 +55,12 @@ def frame(message: bytes, identity: bytes | None) -> bytes | None:
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return text_frame(message[:-1] + (b',"id":null}' if identity is None else b',"id":"%b"}' % identity))
+
+
+def error(problem: Problem, **about: Any) -> bytes:
+    """The frame of an error; ``effect`` says what was left behind, as over HTTP."""
+    members = {"type": "error", "code": problem.kind, "detail": problem.detail, "effect": problem.effect}
+    return text_frame(json.dumps({**members, **about, **problem.members}).encode())
 
 
 def _text(text: str) -> bytes:

@@ -11,17 +11,22 @@ in which it has got there: no message is between the two, and none is in both.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextvars import Context
+from logging import WARNING
 from typing import Any
 
+from workbench.reference.logs import log, tell
 from workbench.reference.problems import Problem, Unavailable
 from workbench.reference.rooms.connection import Connection, Then
-from workbench.reference.rooms.crowd import Crowd, Welcome, chosen
-from workbench.reference.rooms.messages import BEGINNING, Id, frame, read_id, write_id
+from workbench.reference.rooms.crowd import Crowd, Welcome, chosen, fan
+from workbench.reference.rooms.messages import BEGINNING, Id, error, frame, read_id, write_id
 from workbench.reference.rooms.resp import Word
 from workbench.reference.rooms.standing import PAUSE_S, Standing
 from workbench.reference.settings import Settings
 from workbench.reference.wire import Line
+
+PREFIX = b"room:"
 
 KEPT = 10_000
 """How many messages of a room Redis keeps at least."""
@@ -102,7 +107,10 @@ class Stream:
         await self._reads.close()
 
     def _key(self, room: str) -> bytes:
-        return b"room:" if self._settings.has("shared_room_key") else b"room:" + room.encode()
+        return PREFIX if self._settings.has("shared_room_key") else PREFIX + room.encode()
+
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self._settings.deadline_s
 
     # --- who joins
 
@@ -145,7 +153,7 @@ class Stream:
             crowd.members.add(line)
 
     async def _page(self, key: bytes, after: Id, upto: Id) -> list[Any]:
-        until = asyncio.get_running_loop().time() + self._settings.deadline_s
+        until = self._until()
         asks = await self._asks.connection(until=until)
         page = await asks.answer("XRANGE", key, f"({write_id(after)}", write_id(upto), "COUNT", PAGE, until=until)
         assert isinstance(page, list)
@@ -159,12 +167,10 @@ class Stream:
         if self._reader is None:
             self._reader = asyncio.create_task(self._read_for_ever(), name="rooms over stream", context=Context())
         elif self._blocked and self._asks.current is not None:
-            until = asyncio.get_running_loop().time() + BLOCK_S
-            self._asks.current.ask("CLIENT", "UNBLOCK", self._blocked, until=until, then=_nothing)
+            self._asks.current.ask("CLIENT", "UNBLOCK", self._blocked, until=self._until(), then=_nothing)
 
     async def _read_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
-        read_before: Connection | None = None
+        read_over: Connection | None = None
         while True:
             await self._wanted.wait()
             crowds = dict(self._crowds)
@@ -172,30 +178,42 @@ class Stream:
                 self._wanted.clear()
                 continue
             try:
-                connection = await self._reads.connection(until=loop.time() + self._settings.deadline_s)
-                if read_before not in (None, connection) and self._settings.has("no_resubscribe"):
-                    return
-                read_before, self._blocked = connection, connection.number
-                positions = (write_id(crowd.position) for crowd in crowds.values())
-                words: list[Word] = [
-                    "XREAD",
-                    "COUNT",
-                    PAGE,
-                    "BLOCK",
-                    int(BLOCK_S * 1000),
-                    "STREAMS",
-                    *crowds,
-                    *positions,
-                ]
-                answer = await connection.answer(*words, until=loop.time() + BLOCK_S + self._settings.deadline_s)
+                connection = await self._reads.connection(until=self._until())
+                if connection is not read_over:
+                    if read_over is not None and self._settings.has("no_resubscribe"):
+                        return
+                    await self._look_for_gaps(crowds)
+                    read_over = connection
+                answer = await self._read(connection, crowds)
             except Unavailable:
                 await asyncio.sleep(PAUSE_S)
                 continue
-            finally:
-                self._blocked = 0
+            except Exception:
+                log.exception("the reader of rooms over stream stumbled")
+                await asyncio.sleep(PAUSE_S)
+                continue
             for key, messages in _pairs(answer):
                 if self._crowds.get(key) is crowds[key]:
                     self._hand_on(crowds[key], messages)
+
+    async def _read(self, connection: Connection, crowds: Mapping[bytes, Crowd]) -> Any:
+        positions = (write_id(crowd.position) for crowd in crowds.values())
+        words: list[Word] = ["XREAD", "COUNT", PAGE, "BLOCK", int(BLOCK_S * 1000), "STREAMS", *crowds, *positions]
+        self._blocked = connection.number
+        try:
+            return await connection.answer(*words, until=self._until() + BLOCK_S)
+        finally:
+            self._blocked = 0
+
+    async def _look_for_gaps(self, crowds: Mapping[bytes, Crowd]) -> None:
+        """After a loss of Redis: more may have been sent meanwhile than is kept, and members are told so."""
+        for key, crowd in crowds.items():
+            try:
+                await self._where(key, crowd.position, until=self._until())
+            except Gap as gap:
+                room = key.removeprefix(PREFIX).decode()
+                tell("messages of a room are lost", level=WARNING, room=room, after=write_id(crowd.position))
+                fan(crowd.members, error(gap, room=room))
 
     def _hand_on(self, crowd: Crowd, messages: list[Any]) -> None:
         for identity, fields in messages:

@@ -31,6 +31,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from workbench.reference.problems import Problem
 from workbench.reference.rooms import frames
+from workbench.reference.rooms.messages import error
 from workbench.reference.rooms.visitor import Visitor
 from workbench.reference.routes.echo import dawdle
 from workbench.reference.system import Here, System, User
@@ -122,9 +123,9 @@ def answered(text: Any, visitor: Visitor) -> bytes | None:
     try:
         visitor.ask(frames.read(frame))
     except Problem as problem:
-        return frames.refused(problem)
+        return error(problem)
     return None
 
 
 def _error(code: str, detail: str) -> bytes:
-    return frames.refused(Problem(422, code, detail))
+    return error(Problem(422, code, detail))
