@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workbench.checkers import Finding as Finding
     from workbench.checkers import available as available
     from workbench.checkers import bounded as bounded
+    from workbench.checkers import capacity as capacity
     from workbench.checkers import counted as counted
     from workbench.checkers import definite as definite
     from workbench.checkers import delivered as delivered
@@ -58,6 +59,7 @@ _HOME = {
             "Finding",
             "available",
             "bounded",
+            "capacity",
             "counted",
             "definite",
             "delivered",

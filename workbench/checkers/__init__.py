@@ -6,6 +6,7 @@ histories in the tests, one that holds and one that is refuted.
 
 from workbench.checkers.available import available
 from workbench.checkers.bounded import bounded
+from workbench.checkers.capacity import capacity
 from workbench.checkers.counted import counted
 from workbench.checkers.definite import definite
 from workbench.checkers.delivered import delivered
@@ -24,6 +25,7 @@ __all__ = [
     "Verdict",
     "available",
     "bounded",
+    "capacity",
     "counted",
     "definite",
     "delivered",
