@@ -21,7 +21,7 @@ class Recite:
     services = ()
     connect_kind = None
 
-    async def prepare(self, urls, run):
+    async def prepare(self, urls, run, clients):
         if self.deaf:
             raise OSError("nobody listens")
         return run

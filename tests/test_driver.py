@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recite import Recite
 
-from workbench.driver import Counts, Share, Spec
-from workbench.driver.spec import asking, due_times
+from workbench.driver import Counts, Share, Spec, Step
+from workbench.driver.counts import StepCounts
+from workbench.driver.spec import asking, dues
 from workbench.history.disk import columns_of, rows_of
 from workbench.workloads import Appends
 
@@ -28,7 +29,14 @@ def spec(folder, workload=None, **fields):
         ranks=list(range(clients)), of=clients,
     )  # fmt: skip
     given = {"seed": 7, "rate_hz": 100.0, "duration_s": 0.5, "timeout_s": 0.2, "steady_s": 0.25, **fields}
+    rate_hz = given.pop("rate_hz")
+    steady = Step(begin_s=given.get("opening_s", 0.0), end_s=given["duration_s"], rate_hz=rate_hz) if rate_hz else None
+    given = {"steps": [steady] if steady else None, **given}
     return Spec(part=str(Path(folder) / "part-0.bin"), path=sys.path, clients=clients, shares=[share], **given)
+
+
+def due_times(asked, client):
+    return [due.at_s for due in dues(asked, client)]
 
 
 # --- the schedule
@@ -39,8 +47,8 @@ def spec(folder, workload=None, **fields):
 )  # fmt: skip
 def test_due_times_come_from_the_seed_alone(client, clients, rate_hz, duration_s, seed):
     asked = spec("/", clients=clients, rate_hz=rate_hz, duration_s=duration_s, seed=seed)
-    due = list(due_times(asked, client))
-    assert due == list(due_times(asked, client))
+    due = due_times(asked, client)
+    assert due == due_times(asked, client)
     assert due == sorted(due)
     assert all(0 <= at < duration_s for at in due)
     period = clients / rate_hz
@@ -51,13 +59,13 @@ def test_due_times_come_from_the_seed_alone(client, clients, rate_hz, duration_s
 def test_a_run_asks_what_its_rate_says_whatever_the_seed():
     for seed in range(20):
         asked = spec("/", clients=8, rate_hz=400.0, duration_s=8.0, seed=seed)
-        assert sum(len(list(due_times(asked, client))) for client in range(8)) == 3200
+        assert sum(len(due_times(asked, client)) for client in range(8)) == 3200
 
 
 def test_clients_and_seeds_differ():
     one, other = spec("/", seed=1), spec("/", seed=2)
-    assert list(due_times(one, 0)) != list(due_times(one, 1))
-    assert list(due_times(one, 0)) != list(due_times(other, 0))
+    assert due_times(one, 0) != due_times(one, 1)
+    assert due_times(one, 0) != due_times(other, 0)
     assert asking(1, 0).random() != asking(1, 1).random() != asking(2, 0).random()
 
 
@@ -71,6 +79,8 @@ def test_counts_add_up():
     both = Counts(ok=1, late=2, worst_late_s=0.1, turns=5, cpu_s=1) + Counts(ok=2, fail=1, worst_late_s=0.3, turns=4)
     assert both == Counts(ok=3, fail=1, late=2, worst_late_s=0.3, turns=5, cpu_s=1)
     assert both.returned == 4
+    steps = Counts(steps=[StepCounts(due=2, started=1, busy_s=0.4)]) + Counts(steps=[StepCounts(due=3, busy_s=0.3)])
+    assert steps.steps == [StepCounts(due=5, started=1, busy_s=0.4)]
 
 
 # --- the process

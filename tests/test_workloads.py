@@ -247,7 +247,7 @@ def test_an_answer_nobody_asked_for_ends_a_connection():
 
 async def write_and_read(workload, urls):
     """Append three values over one connection, and read them over another."""
-    shared = await workload.prepare(urls, "a1b2c3")
+    shared = await workload.prepare(urls, "a1b2c3", range(3))
     writing = await workload.connect(shared, 0)
     for n in range(3):
         assert await workload.do(writing, Ask("append", "k0", n)) is None
@@ -280,7 +280,7 @@ def test_a_time_out_is_kept_when_the_store_stands_still(stack, store):
     workload = Appends(store=store)
 
     async def ask():
-        shared = await workload.prepare({store: stack.url(store)}, "d4e5f6")
+        shared = await workload.prepare({store: stack.url(store)}, "d4e5f6", range(3))
         connection = await workload.connect(shared, 0)
         await workload.do(connection, Ask("append", "k0", 1))
         stack[store].pause()
@@ -317,7 +317,7 @@ def test_sessions_echo_and_are_counted(stack):
     workload = Sessions(payload=1000)
 
     async def talk():
-        shared = await workload.prepare({"app": stack.url("app")}, "a1b2c3")
+        shared = await workload.prepare({"app": stack.url("app")}, "a1b2c3", range(3))
         sessions = [await workload.connect(shared, client) for client in range(3)]
         for n, session in enumerate(sessions):
             assert await workload.do(session, Ask("echo", "", n)) is None
@@ -333,7 +333,7 @@ def test_a_session_from_a_foreign_origin_is_refused(stack):
     workload = Sessions(origin="http://elsewhere.example")
 
     async def talk():
-        shared = await workload.prepare({"app": stack.url("app")}, "a1b2c3")
+        shared = await workload.prepare({"app": stack.url("app")}, "a1b2c3", range(3))
         try:
             await workload.connect(shared, 0)
         except Exception as error:

@@ -3,12 +3,14 @@
 `Drivers` is the owner's side; ``python -m workbench.driver`` is the process. They speak JSON lines:
 
     to the driver      its `Spec`, then {"go": t0_ns}, {"final": turns, "within_s": …}, {"stop": true}
-    from the driver    {"ready": true} or {"error": …}; `Counts` about ten times a second; {"done": …}; {"end": …}
+    from the driver    {"prepared": count} while that takes long, {"ready": true} or {"error": …}; `Counts` about ten
+                       times a second; {"done": …}; {"end": …}
 
 A driver whose standard input is closed writes what it has and ends.
 """
 
+from workbench.driver.counts import Counts
 from workbench.driver.drivers import Drivers
-from workbench.driver.spec import Counts, Share, Spec
+from workbench.driver.spec import Share, Spec, Step
 
-__all__ = ["Counts", "Drivers", "Share", "Spec"]
+__all__ = ["Counts", "Drivers", "Share", "Spec", "Step"]

@@ -8,13 +8,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from workbench import errors
-from workbench.driver.spec import Counts, Spec
+from workbench.driver.counts import Counts
+from workbench.driver.spec import Spec
 from workbench.errors import DriverError
 from workbench.history.parts import Row, scan
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from workbench.stack import Stack
 
 START_S = 30.0
-"""Until every client of every driver is connected."""
+"""Until every client of every driver is connected; again and again, as long as the set-up makes progress."""
 
 END_S = 5.0
 """From being told to end until a driver has ended; after that it is killed."""
@@ -36,6 +38,7 @@ class _Driver:
         self.child = child
         self.counts = Counts()
         self.ready = self.done = self.ended = False
+        self.prepared = 0
         self.error: dict[str, str] | None = None
         self.failure = ""
         self.rows: list[Row] = []
@@ -69,6 +72,7 @@ class _Driver:
             if name in news:
                 self.counts = msgspec.convert(news[name], Counts)
         self.ready = self.ready or "ready" in news
+        self.prepared = news.get("prepared", self.prepared)
         self.done = self.done or "done" in news or "end" in news
         self.failure = news.get("failure", self.failure)
         if "error" in news:
@@ -90,12 +94,24 @@ class Drivers:
         for driver, spec in zip(self._drivers, specs, strict=True):
             driver.say(msgspec.json.encode(spec).decode())
 
-    def wait_ready(self) -> None:
-        """Until every client is connected. Raises `DriverError`."""
-        if not self._wait(lambda driver: driver.ready, START_S):
-            raise DriverError(
-                f"The load was not set up within {START_S:g} s: clients could not connect. {self._tail()}"
-            )
+    def wait_ready(self, show: Callable[[int], None] = lambda prepared: None) -> None:
+        """Until every client is connected. ``show`` is told how much of a long set-up is done. Raises `DriverError`."""
+        prepared = -1
+        while not self._wait(lambda driver: driver.ready, START_S, unless=partial(self._beyond, prepared)):
+            if self.prepared == prepared:
+                raise DriverError(
+                    f"The load was not set up within {START_S:g} s: clients could not connect. {self._tail()}"
+                )
+            prepared = self.prepared
+            show(prepared)
+
+    def _beyond(self, prepared: int) -> bool:
+        return self.prepared > prepared
+
+    @property
+    def prepared(self) -> int:
+        """How much of the set-up is done, counted in whatever it makes."""
+        return sum(driver.prepared for driver in self._drivers)
 
     def go(self, t0_ns: int) -> None:
         """The clock starts at this moment of ``time.monotonic_ns``."""
@@ -143,9 +159,12 @@ class Drivers:
         for driver in self._drivers:
             driver.say(json.dumps(order))
 
-    def _wait(self, state: Callable[[_Driver], bool], within_s: float) -> bool:
+    def _wait(
+        self, state: Callable[[_Driver], bool], within_s: float, *, unless: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Whether all drivers are in this state; waits for that, or for the exception to it."""
         with self._news:
-            self._news.wait_for(lambda: self._broken() or all(map(state, self._drivers)), within_s)
+            self._news.wait_for(lambda: self._broken() or all(map(state, self._drivers)) or unless(), within_s)
             broken = self._broken()
         if broken is None:
             return all(map(state, self._drivers))

@@ -16,13 +16,17 @@ from typing import Any
 import msgspec
 import uvloop
 
-from workbench.driver.client import Client, Stage
+from workbench.driver.client import Client
 from workbench.driver.spec import Spec
+from workbench.driver.stage import Stage
 from workbench.errors import DriverError, HistoryError, WorkbenchError
 from workbench.history.parts import frame
 from workbench.history.recorder import BATCH_S, Recorder
+from workbench.workloads import preparing
 
 SET_UP_S = 20.0
+"""How long the set-up may show no progress. Thousands of accounts take longer, and tell how far they are."""
+
 TELL_S = 0.1
 CLOSE_S = 0.5
 HANDED_ROWS = 500
@@ -43,10 +47,16 @@ class Driver:
     async def run(self) -> None:
         listening = asyncio.create_task(self._listen())
         try:
-            async with asyncio.timeout(SET_UP_S):
-                await self._set_up()
+            async with asyncio.timeout(SET_UP_S) as patience:
+                told = asyncio.create_task(self._tell_progress(patience))
+                try:
+                    await self._set_up()
+                finally:
+                    told.cancel()
         except TimeoutError as error:
-            raise DriverError(f"The clients were not set up within {SET_UP_S:g} s: `prepare` does not end.") from error
+            raise DriverError(
+                f"The clients were not set up: for {SET_UP_S:g} s nothing came of it. `prepare` does not end."
+            ) from error
         tell({"ready": True})
         go = await self._orders.get()
         if "go" in go:
@@ -67,22 +77,33 @@ class Driver:
     async def _set_up(self) -> None:
         for share in self._spec.shares:
             workload = share.load()
-            shared = await workload.prepare(share.urls, share.run)
+            shared = await workload.prepare(share.urls, share.run, tuple(share.clients))
             self._clients += [
                 Client(self._stage, workload, shared, number=number, rank=rank, of=share.of)
                 for number, rank in zip(share.clients, share.ranks, strict=True)
             ]
+        self._stage.counts.rss_before = resident()
         await asyncio.gather(*(client.connect() for client in self._clients))
         gc.collect()
         gc.freeze()  # what stands now stays: the collector need not look at it again
         gc.set_threshold(50_000, 20, 50)
 
+    async def _tell_progress(self, patience: asyncio.Timeout) -> None:
+        """Hand on how far the set-up is, and wait on as long as it goes on."""
+        before = preparing.made()
+        while True:
+            await asyncio.sleep(TELL_S)
+            if before != (before := preparing.made()):
+                patience.reschedule(asyncio.get_running_loop().time() + SET_UP_S)
+                tell({"prepared": before}, wait=False)
+
     async def _play(self, t0_ns: int) -> None:
-        self._stage.t0_ns = t0_ns
+        self._stage.begin(t0_ns)
         self._cpu_s = time.process_time()
         ticking = [asyncio.create_task(self._flush()), asyncio.create_task(self._tell())]
         await asyncio.gather(*(client.play() for client in self._clients))
         await self._stage.until(t0_ns + round(self._spec.duration_s * 1e9))
+        self._stage.counts.rss_end = resident()
         self._stage.recorder.flush()
         tell({"done": self._counted()})
         order = await self._orders.get()
@@ -94,6 +115,7 @@ class Driver:
 
     async def _end(self) -> None:
         recorder = self._stage.recorder
+        self._stage.written = True
         end = {"end": self._counted(), "failure": ""}
         try:
             recorder.close()
@@ -117,11 +139,18 @@ class Driver:
         while not self._stage.recorder.failure:  # then everything stays in memory, and is handed over at the end
             await asyncio.sleep(BATCH_S)
             self._stage.recorder.flush()
+            self._stage.measure()
 
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(TELL_S)
             tell({"counts": self._counted()}, wait=False)
+
+
+def resident() -> int:
+    """Bytes of memory this process has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def tell(news: dict[str, Any], *, wait: bool = True) -> None:

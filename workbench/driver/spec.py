@@ -1,4 +1,4 @@
-"""What a driver is told, what it counts, and when each of its clients is due: all from the seed."""
+"""What a driver is told, and when each of its clients is due: all from the seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pickle
 import random
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import msgspec
 
@@ -39,6 +39,15 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         return base64.b64encode(pickle.dumps(workload)).decode()
 
 
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a run in which the rate does not change. Times are seconds since its start."""
+
+    begin_s: float
+    end_s: float
+    rate_hz: float
+    """Of all clients of the run together."""
+
+
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
     """One driver's part of a run."""
 
@@ -48,52 +57,25 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     clients: int
     """In the whole run."""
-    rate_hz: float | None
-    """Of all clients of the run together; None: each asks again as soon as it is answered."""
+    steps: list[Step] | None
+    """None: each client asks again as soon as it is answered."""
     duration_s: float
     timeout_s: float
     steady_s: float
     """When workloads ask what they ask once in the steady state."""
     shares: list[Share]
+    opening_s: float = 0.0
+    """So long from the start clients take to open their connections, before anything else is asked."""
 
 
-class Counts(msgspec.Struct, kw_only=True):
-    """What one driver, or all together, did so far."""
-
-    ok: int = 0
-    fail: int = 0
-    info: int = 0
-    due: int = 0
-    """Starts that the schedule asked for; 0 in a closed loop."""
-    started: int = 0
-    """Those of them that happened."""
-    late: int = 0
-    """Those that began more than `LATE_S` after they were due although the client had nothing else to do."""
-    worst_late_s: float = 0.0
-    turns: int = 0
-    """The most turns any client had."""
-    cpu_s: float = 0.0
-    """Processor time of the driver since the start of the run; of several drivers the busiest."""
-
-    @property
-    def returned(self) -> int:
-        return self.ok + self.fail + self.info
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            ok=self.ok + other.ok,
-            fail=self.fail + other.fail,
-            info=self.info + other.info,
-            due=self.due + other.due,
-            started=self.started + other.started,
-            late=self.late + other.late,
-            worst_late_s=max(self.worst_late_s, other.worst_late_s),
-            turns=max(self.turns, other.turns),
-            cpu_s=max(self.cpu_s, other.cpu_s),
-        )
+class Due(NamedTuple):
+    at_s: float
+    step: int
+    """The number of the step it belongs to; -1: opening a connection."""
 
 
 LATE_S = 0.05
+"""Later than this is late."""
 
 
 def asking(seed: int, client: int) -> random.Random:
@@ -101,21 +83,24 @@ def asking(seed: int, client: int) -> random.Random:
     return random.Random(f"{seed} asks of {client}")
 
 
-def due_times(spec: Spec, client: int) -> Iterator[float]:
-    """When a client's operations are due, seconds since the start: one at a random moment of each of its periods.
+def dues(spec: Spec, client: int, *, opens: bool = False) -> Iterator[Due]:
+    """When a client's operations are due: one at a random moment of each of its periods.
 
-    So clients do not march in step, and a run of 8 s at 400/s asks 3,200 operations whatever the seed.
+    So clients do not march in step, and a run of 8 s at 400/s asks 3,200 operations whatever the seed. A client that
+    ``opens`` a connection as an operation of its own does that first, in its place in the opening.
     """
-    assert spec.rate_hz is not None
+    assert spec.steps is not None
+    if opens and spec.opening_s:
+        yield Due(opening(spec, client), -1)
     dice = random.Random(f"{spec.seed} dues of {client}")
-    period = spec.clients / spec.rate_hz
-    for n in range(periods(spec)):
-        due = (n + dice.random()) * period
-        if due < spec.duration_s:
-            yield due
+    for number, step in enumerate(spec.steps):
+        period = spec.clients / step.rate_hz
+        for n in range(math.ceil((step.end_s - step.begin_s) / period - 1e-9)):
+            due = step.begin_s + (n + dice.random()) * period
+            if due < step.end_s:
+                yield Due(due, number)
 
 
-def periods(spec: Spec) -> int:
-    """How many periods of one client begin within the run."""
-    assert spec.rate_hz is not None
-    return math.ceil(spec.duration_s * spec.rate_hz / spec.clients - 1e-9)
+def opening(spec: Spec, client: int) -> float:
+    """When a client opens its connection, seconds since the start: they come evenly, one after the other."""
+    return (client + 0.5) / spec.clients * spec.opening_s

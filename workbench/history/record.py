@@ -28,10 +28,12 @@ class History:
     windows: tuple[Window, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Of the run: ``duration_s``, ``rate_hz`` (None: closed loop), ``seed``, ``clients``, ``drivers``, ``timeout_s``,
-    ``steady``, ``started`` (ISO UTC), ``workloads``, ``faults``, ``lost_rows`` (rows of a damaged file that could not
-    be read), ``path``. Of the load: ``due`` and ``started_of_due`` (starts the schedule asked for, and those made),
-    ``late_starts`` (of idle clients), ``worst_late_s``, ``driver_cpu_s`` (of the busiest driver)."""
+    """Of the run: ``duration_s``, ``rate_hz`` (None: closed loop; of steps the highest), ``opening_s``, ``seed``,
+    ``clients``, ``drivers``, ``timeout_s``, ``steady``, ``started`` (ISO UTC), ``workloads``, ``faults``, ``lost_rows``
+    (rows of a damaged file that could not be read), ``path``. Of the load: ``due`` and ``started_of_due`` (starts the
+    schedule asked for, and those made), ``late_starts`` (of idle clients), ``worst_late_s``, ``driver_cpu_s`` (of the
+    busiest driver), ``driver_rss_bytes`` (``before`` clients connect and at the ``end``, of all drivers). With a rate
+    in steps, ``steps``: of each ``begin_s``, ``rate_hz``, ``due``, ``started``, ``late``, ``driver_busy_s``."""
 
     @classmethod
     def of(

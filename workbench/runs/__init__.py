@@ -4,5 +4,6 @@ The room is called ``runs`` because a module ``workbench.run`` would hide the fu
 """
 
 from workbench.runs.conduct import run
+from workbench.runs.steps import Steps
 
-__all__ = ["run"]
+__all__ = ["Steps", "run"]

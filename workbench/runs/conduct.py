@@ -15,10 +15,11 @@ from workbench.faults import Planned, Repeated
 from workbench.history import Doubt, History, disk
 from workbench.history.folder import run_folder
 from workbench.history.recorder import cannot_write
-from workbench.runs.judging import died, saturated, unsteady
+from workbench.runs.judging import died, load, saturated, unsteady
 from workbench.runs.live import Live
 from workbench.runs.plan import Plan, make_plan
 from workbench.runs.schedule import Schedule
+from workbench.runs.steps import Steps
 
 if TYPE_CHECKING:
     from workbench.stack import Stack
@@ -38,21 +39,25 @@ def run(
     *,
     faults: Iterable[Planned | Repeated] = (),
     clients: int = 8,
-    rate_hz: float | None = None,
-    duration_s: float = 8.0,
+    rate_hz: float | Steps | None = None,
+    duration_s: float | None = None,
     seed: int = 7,
     drivers: int = 1,
     timeout_s: float = 1.0,
     steady: float = 0.99,
+    opening_s: float = 0.0,
 ) -> History:
     """Put clients on a stack, break what the schedule says, and return the record.
 
-    ``clients`` in all: several workloads share them evenly, dealt out in turn. ``rate_hz`` operations per second, all
-    clients together, offered whether or not earlier ones were answered; None: each client asks again as soon as it is
-    answered. Starts that a slow answer delays are made up for, and latency counts from the intended start: a stall
-    hides nothing by slowing the clients down (Gil Tene's coordinated omission). ``timeout_s`` for each operation, after
-    which its connection is replaced. ``drivers`` processes play the clients. ``steady`` is the share of operations, at
-    least 20, that must be ok before the first fault, else the run stops there.
+    ``clients`` in all: several workloads share them evenly, dealt out in turn. ``rate_hz`` operations per second,
+    all clients together, offered whether or not earlier ones were answered; None: each client asks again as soon as
+    it is answered; `Steps`: rates one after the other. Starts that a slow answer delays are made up for, and
+    latency counts from the intended start: a stall hides nothing by slowing the clients down (Gil Tene's
+    coordinated omission). ``duration_s``: 8 if nothing is said, and with steps as long as these last. ``timeout_s``
+    for each operation, after which its connection is replaced. ``opening_s``: so long from the start the clients of
+    workloads whose connecting is an operation take to connect, one after the other, before anything else is asked.
+    ``drivers`` processes play the clients. ``steady`` is the share of operations, at least 20, that must be ok
+    before the first fault, else the run stops there.
     The same ``seed`` asks the same operations at the same times.
 
     Whatever happened, every fault is healed and every driver has ended when this returns or raises. What makes the
@@ -72,10 +77,11 @@ def run(
         drivers=drivers,
         timeout_s=timeout_s,
         steady=steady,
+        opening_s=opening_s,
     )
     folder = _new_folder()
     disk.begin(folder, {**plan.facts(), "started": datetime.now(UTC).isoformat(timespec="milliseconds")})
-    live = Live(duration_s=duration_s)
+    live = Live(duration_s=plan.duration_s)
     try:
         return _Run(stack, plan, folder, live).conduct()
     finally:
@@ -98,7 +104,7 @@ class _Run:
             self._drivers = drivers = Drivers(self._stack, self._plan.specs(self._stack, self._folder), log=log)
             import pyarrow.parquet  # noqa: F401  # while the drivers start: the record will need it at the end
 
-            drivers.wait_ready()
+            drivers.wait_ready(self._live.show_prepared)
             self._t0_ns = time.monotonic_ns() + _LEAD_NS
             drivers.go(self._t0_ns)
             self._schedule = Schedule(
@@ -163,15 +169,7 @@ class _Run:
         lost = sum(part.lost for part in parts)
         if lost or any(part.damaged for part in parts):
             doubts.append(disk.damage(lost))
-        facts = disk.facts_of(self._folder) | {
-            "lost_rows": lost,
-            "path": str(self._folder),
-            "due": counts.due,
-            "started_of_due": counts.started,
-            "late_starts": counts.late,
-            "worst_late_s": round(counts.worst_late_s, 4),
-            "driver_cpu_s": round(counts.cpu_s, 3),
-        }
+        facts = disk.facts_of(self._folder) | {"lost_rows": lost, "path": str(self._folder)} | load(self._plan, counts)
         windows = self._schedule.windows if self._schedule else ()
         history = History(disk.columns_of(rows), windows, tuple(doubts), facts)
         if drivers is not None and drivers.failures:

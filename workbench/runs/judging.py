@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.driver import Counts
+from workbench.driver.counts import StepCounts
 from workbench.driver.spec import LATE_S
 from workbench.history import Doubt
+from workbench.runs.steps import Steps
 
 if TYPE_CHECKING:
     from workbench.runs.plan import Plan
@@ -20,6 +22,10 @@ LATE_SHARE = 0.02
 
 UNSTARTED_SHARE = 0.05
 """…or more starts than this share left over at the end, because clients were never free."""
+
+
+BUSY_SHARE = 0.9
+"""…and with steps, when at the same time the driver had something to do for more than this share of the time."""
 
 
 def unsteady(counts: Counts, *, steady: float) -> str:
@@ -39,8 +45,26 @@ def unsteady(counts: Counts, *, steady: float) -> str:
 
 
 def saturated(plan: Plan, counts: Counts) -> Doubt | None:
-    """The doubt that the clients did not offer the load they were asked for."""
+    """The doubt that the clients did not offer the load they were asked for.
+
+    Of a rate that rises in steps, the last may be more than the system bears: then clients are busy, waiting for
+    answers, and that is what the run looks for. It is the driver's fault if it was late without a reason, or had no
+    time to spare itself.
+    """
     if plan.rate_hz is None or not counts.started:
+        return None
+    if isinstance(plan.rate_hz, Steps):
+        for step, counted in zip(plan.steps or (), counts.steps, strict=True):
+            asked = f"The client was saturated: asked were {step.rate_hz:,.0f} operations/s from {step.begin_s:g} s on"
+            if doubt := _late(asked, counted.late, counted.started, counts.worst_late_s):
+                return doubt
+            busy = counted.busy_s / (step.end_s - step.begin_s)
+            if counted.due - counted.started > UNSTARTED_SHARE * counted.due and busy > BUSY_SHARE:
+                return Doubt(
+                    "saturated",
+                    f"{asked}, of which {counted.due - counted.started:,} were never started, and the driver was busy "
+                    f"itself for {busy:.0%} of the time. Ask for less, or for more drivers.",
+                )
         return None
     asked = f"The client was saturated: asked were {plan.rate_hz:,.0f} operations/s"
     if counts.due - counts.started > UNSTARTED_SHARE * counts.due:
@@ -50,13 +74,43 @@ def saturated(plan: Plan, counts: Counts) -> Doubt | None:
             f"{asked}, offered {offered:,.0f}/s: {counts.due - counts.started:,} operations were never started, "
             f"because all {plan.clients} clients were busy. Ask for less, or for more clients or drivers.",
         )
-    if counts.late > LATE_SHARE * counts.started:
-        return Doubt(
-            "saturated",
-            f"{asked}, but {counts.late:,} of {counts.started:,} began more than {LATE_S * 1e3:.0f} ms late (at worst "
-            f"{counts.worst_late_s:.2f} s) although their clients were idle. Ask for less, or for more drivers.",
-        )
-    return None
+    return _late(asked, counts.late, counts.started, counts.worst_late_s)
+
+
+def _late(asked: str, late: int, started: int, worst_late_s: float) -> Doubt | None:
+    if late <= LATE_SHARE * started:
+        return None
+    return Doubt(
+        "saturated",
+        f"{asked}, but {late:,} of {started:,} began more than {LATE_S * 1e3:.0f} ms late (at worst "
+        f"{worst_late_s:.2f} s) although their clients were idle. Ask for less, or for more drivers.",
+    )
+
+
+def load(plan: Plan, counts: Counts) -> dict[str, Any]:
+    """The facts of a history about how its load was offered."""
+    facts: dict[str, Any] = {
+        "due": counts.due,
+        "started_of_due": counts.started,
+        "late_starts": counts.late,
+        "worst_late_s": round(counts.worst_late_s, 4),
+        "driver_cpu_s": round(counts.cpu_s, 3),
+        "driver_rss_bytes": {"before": counts.rss_before, "end": counts.rss_end},
+    }
+    if isinstance(plan.rate_hz, Steps):
+        steps = plan.steps or []
+        facts["steps"] = [
+            {
+                "begin_s": step.begin_s,
+                "rate_hz": step.rate_hz,
+                "due": counted.due,
+                "started": counted.started,
+                "late": counted.late,
+                "driver_busy_s": round(counted.busy_s, 3),
+            }
+            for step, counted in zip(steps, counts.steps or [StepCounts()] * len(steps), strict=True)
+        ]
+    return facts
 
 
 def died(death: Death, *, t0_ns: int) -> Doubt:

@@ -44,6 +44,17 @@ class Live:
             text += f" · {counts.fail:,} fail" * bool(counts.fail) + f" · {counts.info:,} info" * bool(counts.info)
             self._line.update(_Text(f"{text} · {fault}" if fault else text))
 
+    def show_prepared(self, prepared: int) -> None:
+        """How much of a set-up that takes long is done."""
+        now = time.monotonic()
+        if now < self._next or not prepared:
+            return
+        self._next = now + EVERY_S
+        text = f"clients are set up: {prepared:,} accounts so far"
+        progress.tell("note", text=text)
+        if self._line is not None:
+            self._line.update(_Text(text))
+
     def close(self) -> None:
         """Leave nothing of the line in the notebook."""
         if self._line is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 import secrets
@@ -11,15 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.driver import Share, Spec
+from workbench.driver import Share, Spec, Step
 from workbench.errors import UnknownService, UsageError
 from workbench.faults import Planned, Repeated, expand
+from workbench.runs.steps import Steps
 
 if TYPE_CHECKING:
     from workbench.stack import Stack
     from workbench.workloads import Workload
 
 MOST_CLIENTS = 10_000
+DURATION_S = 8.0
 METHODS = ("prepare", "connect", "next", "do", "classify", "close", "steady", "final")
 
 
@@ -30,17 +33,19 @@ class Plan:
     workloads: tuple[Workload, ...]
     faults: tuple[Planned, ...]
     clients: int
-    rate_hz: float | None
+    rate_hz: float | Steps | None
     duration_s: float
     seed: int
     drivers: int
     timeout_s: float
     steady: float
+    opening_s: float
 
     def facts(self) -> dict[str, Any]:
         return {
             "duration_s": self.duration_s,
-            "rate_hz": self.rate_hz,
+            "rate_hz": self.rate_hz.most_hz if isinstance(self.rate_hz, Steps) else self.rate_hz,
+            "opening_s": self.opening_s,
             "seed": self.seed,
             "clients": self.clients,
             "drivers": self.drivers,
@@ -51,15 +56,30 @@ class Plan:
             "lost_rows": 0,
         }
 
+    @property
+    def steps(self) -> list[Step] | None:
+        """The rates after the opening, from when to when; None in a closed loop."""
+        match self.rate_hz:
+            case None:
+                return None
+            case Steps() as steps:
+                ends = [self.opening_s + steps.each_s * n for n in range(len(steps.rates_hz) + 1)]
+                parts = zip(steps.rates_hz, itertools.pairwise(ends), strict=True)
+                return [Step(begin_s=begin, end_s=end, rate_hz=rate) for rate, (begin, end) in parts]
+            case rate_hz:
+                return [Step(begin_s=self.opening_s, end_s=self.duration_s, rate_hz=rate_hz)]
+
     def specs(self, stack: Stack, folder: Path) -> list[Spec]:
-        """One per driver. Clients are dealt out in turn: to the workloads, and those of each to the drivers."""
+        """One per driver. Clients are dealt out in turn: to the workloads, and those of each to the drivers, where
+        those that share an account stay together."""
         first = self.faults[0].begin_s if self.faults else self.duration_s
         run = secrets.token_hex(3)
         shares: list[list[Share]] = [[] for _ in range(self.drivers)]
         for i, workload in enumerate(self.workloads):
             mine = range(i, self.clients, len(self.workloads))
+            together = getattr(workload, "sockets", 1)
             for driver in range(self.drivers):
-                ranks = range(driver, len(mine), self.drivers)
+                ranks = [rank for rank in range(len(mine)) if rank // together % self.drivers == driver]
                 if ranks:
                     shares[driver].append(
                         Share(
@@ -67,7 +87,7 @@ class Plan:
                             urls=_urls(workload, stack),
                             run=f"{run}{i}",
                             clients=[mine[rank] for rank in ranks],
-                            ranks=list(ranks),
+                            ranks=ranks,
                             of=len(mine),
                         )
                     )
@@ -77,11 +97,12 @@ class Plan:
                 path=[str(Path(entry).absolute()) for entry in sys.path],
                 seed=self.seed,
                 clients=self.clients,
-                rate_hz=self.rate_hz,
+                steps=self.steps,
                 duration_s=self.duration_s,
                 timeout_s=self.timeout_s,
-                steady_s=first / 2,
+                steady_s=(self.opening_s + first) / 2,
                 shares=mine_too,
+                opening_s=self.opening_s,
             )
             for driver, mine_too in enumerate(shares)
         ]
@@ -93,12 +114,13 @@ def make_plan(
     *,
     faults: Iterable[Planned | Repeated],
     clients: int,
-    rate_hz: float | None,
-    duration_s: float,
+    rate_hz: float | Steps | None,
+    duration_s: float | None,
     seed: int,
     drivers: int,
     timeout_s: float,
     steady: float,
+    opening_s: float = 0.0,
 ) -> Plan:
     """Raises `UsageError` that says what makes no sense."""
     if isinstance(stack, type) or not hasattr(stack, "inflict"):
@@ -107,10 +129,8 @@ def make_plan(
     _whole("clients", clients, least=1, most=MOST_CLIENTS)
     _whole("seed", seed)
     _whole("drivers", drivers, least=1, most=clients)
-    _number("duration_s", duration_s)
+    duration_s = _duration(rate_hz, duration_s, opening_s)
     _number("timeout_s", timeout_s)
-    if rate_hz is not None:
-        _number("rate_hz", rate_hz)
     if not (_is_number(steady) and 0 <= steady <= 1):
         raise UsageError(f"steady is the share of operations that must be ok, from 0 to 1; got {steady!r}.")
     if not 1 <= len(workloads) <= clients:
@@ -127,7 +147,25 @@ def make_plan(
             )
     planned = expand(faults, duration_s=duration_s)
     _check_faults(planned, stack)
-    return Plan(workloads, tuple(planned), clients, rate_hz, duration_s, seed, drivers, timeout_s, steady)
+    return Plan(workloads, tuple(planned), clients, rate_hz, duration_s, seed, drivers, timeout_s, steady, opening_s)
+
+
+def _duration(rate_hz: float | Steps | None, duration_s: float | None, opening_s: float) -> float:
+    """How long the run lasts, seconds."""
+    if opening_s != 0:
+        _number("opening_s", opening_s)
+    if isinstance(rate_hz, Steps):
+        whole = opening_s + rate_hz.duration_s
+        if duration_s is not None and not math.isclose(duration_s, whole):
+            raise UsageError(f"The steps last {whole:g} s, and so does the run; got duration_s={duration_s!r}.")
+        return whole
+    if rate_hz is not None:
+        _number("rate_hz", rate_hz)
+    duration_s = DURATION_S if duration_s is None else duration_s
+    _number("duration_s", duration_s)
+    if opening_s >= duration_s:
+        raise UsageError(f"opening_s is a part of the run, which lasts {duration_s:g} s; got {opening_s!r}.")
+    return duration_s
 
 
 def _check(workload: Workload, stack: Stack) -> None:

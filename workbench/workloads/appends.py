@@ -59,7 +59,7 @@ class Appends:
     def connect_kind(self) -> None:
         return None
 
-    async def prepare(self, urls: Mapping[str, str], run: str) -> Any:
+    async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
         lists = self._place().Lists(urls, run, self.store)
         await lists.prepare()
         return lists

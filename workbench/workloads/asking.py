@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -17,10 +17,28 @@ class Ask(NamedTuple):
     key: str = ""
     value: Any = None
     """What is written; None if the operation's value is what it returns. Plain data: text, numbers, lists, dicts."""
+    due_ns: int = 0
+    """When it was due, by ``time.monotonic_ns``; in a closed loop now. Set by the driver: a message that carries it
+    tells whoever receives it how long it took from then on."""
+
+
+class Note(Protocol):
+    """Records an ok operation that nobody asked: a message that arrived, called when it was sent, returned now."""
+
+    def __call__(self, kind: str, key: str, value: Any, *, sent_ns: int) -> None:
+        """``sent_ns`` by ``time.monotonic_ns``: as a rule the ``due_ns`` of who sent it."""
+
+
+Answer = Callable[[Any], None]
+"""Called once with the value to record (None: what was asked) or with the exception that `Workload.do` would raise."""
 
 
 class Workload(Protocol):
-    """Methods are called in driver processes, except ``name``, ``services`` and ``connect_kind``."""
+    """Methods are called in driver processes, except ``name``, ``services`` and ``connect_kind``.
+
+    A workload whose clients belong together, so that those of one group must be played by one driver, has an attribute
+    ``sockets``: how many in a row are a group.
+    """
 
     @property
     def name(self) -> str:
@@ -36,17 +54,25 @@ class Workload(Protocol):
         """The kind under which connecting is an operation of its own, done in a turn of its own; None if connecting
         is a part of the operation that needs it."""
 
-    async def prepare(self, urls: Mapping[str, str], run: str) -> Any:
+    async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
         """Once per driver before the clock starts: what its clients share. Accounts and tables are made here.
 
         ``urls`` has an entry for each of ``services``, "redis", and each further instance of it, "app-2"; through the
         links of another group of clients it is called "subscriber redis". ``run`` is a short text no other run has, to
-        keep what it writes apart. An error ends the run before it begins.
+        keep what it writes apart; ``clients`` are the numbers of the clients this driver plays, in order. What takes
+        long calls `preparing.advance`. An error ends the run before it begins.
         """
 
     async def connect(self, shared: Any, client: int) -> Any:
-        """A new connection, really connected. If it has an attribute ``closed`` that becomes true, it is replaced
-        before the next operation. Whatever is raised here means that the operation was not sent."""
+        """A new connection, really connected. Whatever is raised here means that the operation was not sent.
+
+        What a connection may have: ``closed``, which becomes true when it is to be replaced before the next operation;
+        ``opened``, the key and the value with which connecting is recorded where it is an operation of its own;
+        ``listen(note: Note)``, called as soon as it is connected; and ``pose(ask: Ask, answer: Answer) -> bool``, the
+        quick way to do what `do` does: it sends at once, returns true, and calls ``answer`` later. False: this kind of
+        question takes `do`. What `pose` raises was not sent. A connection with ``pose`` has ``closed``, answers an open
+        question when it breaks, and may be let go of before the answer comes.
+        """
 
     def next(self, rng: random.Random, client: int, n: int) -> Ask:
         """The n-th operation of a client, from nothing but these three."""
@@ -84,3 +110,8 @@ def was_refused(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def instances(urls: Mapping[str, str], service: str) -> list[str]:
+    """The addresses of a service and of its further instances, of the first one first."""
+    return [url for name, url in urls.items() if name == service or name.rpartition("-")[0] == service]

@@ -62,7 +62,7 @@ class Sessions:
     def connect_kind(self) -> str:
         return "connect"
 
-    async def prepare(self, urls: Mapping[str, str], run: str) -> Any:
+    async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
         importlib.import_module("websockets.asyncio.client")  # now, not while the first connection is timed
         return _Shared(urls["app"], await log_in(urls["app"]))
 
