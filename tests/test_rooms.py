@@ -485,7 +485,32 @@ def test_only_so_many_wishes_wait(one, room, stack):
         assert others == {"unavailable"}
 
 
+def test_over_stream_a_room_that_redis_has_lost_goes_on(one, room, stack):
+    with in_room(one, room, "stream") as member, redis.Redis.from_url(stack["redis"].url) as client:
+        last = member.send(room, 1)
+        client.delete(f"room:{room}")
+        member.send(room, 2)
+        assert member.bodies(2) == [1, 2]
+        with in_room(one, room, "stream", after=last) as again:
+            member.send(room, 3)
+            assert again.bodies(2) == [2, 3] and member.bodies(1) == [3]
+
+
 # --- a process of the system is not well
+
+
+def test_sigterm_ends_rooms_too_and_waits_for_nobody(room, stack, tmp_path):
+    with app(tmp_path / "app.log", REDIS_URL=stack["redis"].url, **SETTINGS) as ending:
+        with in_room(ending, room, "stream") as a, in_room(ending, room) as b, paused(stack):
+            a.say(type="send", room=room, body=1)
+            b.say(type="join", room=f"{room}.x")
+            began = time.monotonic()
+            assert ending.terminate() == 0
+            assert time.monotonic() - began < 3
+            for member in (a, b):
+                with pytest.raises(ConnectionClosed) as closed:
+                    member.message()
+                assert closed.value.rcvd.code in (1001, 1012)
 
 
 def test_who_was_on_a_killed_process_goes_on_at_another(one, room, stack, tmp_path):

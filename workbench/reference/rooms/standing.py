@@ -8,7 +8,6 @@ nothing is repeated behind anybody's back.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from logging import WARNING
@@ -48,9 +47,10 @@ class Standing:
 
         self._name = name
         options: dict[str, Any] = dict(parse_url(url))
+        secure = options.pop("connection_class", None) is SSLConnection
         self._host = options.get("host", "localhost")
         self._port = options.get("port", 6379)
-        self._ssl = ssl.create_default_context() if options.get("connection_class") is SSLConnection else None
+        self._ssl = SSLConnection(**options).ssl_context.get() if secure else None
         self._login = (options.get("username") or "default", options.get("password"))
         self._database = options.get("db", 0)
         self._greet = greet

@@ -117,16 +117,14 @@ class Stream:
     async def _where(self, key: bytes, after: Id | None, *, until: float) -> tuple[Id, Id]:
         """After which id to begin, and the newest there is."""
         asks = await self._asks.connection(until=until)
-        newest_of, oldest_of, length_of = await asyncio.gather(
-            asks.answer("XREVRANGE", key, "+", "-", "COUNT", 1, until=until),
-            asks.answer("XRANGE", key, "-", "+", "COUNT", 1, until=until),
-            asks.answer("XLEN", key, until=until),
-        )
-        newest = read_id(newest_of[0][0].decode()) if newest_of else BEGINNING
+        last = await asks.answer("XREVRANGE", key, "+", "-", "COUNT", 1, until=until)
+        newest = read_id(last[0][0].decode()) if last else BEGINNING
         if after is None or after > newest:  # Redis may have lost what the client has
             return newest, newest
-        if length_of >= KEPT and read_id(oldest_of[0][0].decode()) > after:
-            raise Gap(after)
+        if await asks.answer("XLEN", key, until=until) >= KEPT:
+            first = await asks.answer("XRANGE", key, "-", "+", "COUNT", 1, until=until)
+            if not first or read_id(first[0][0].decode()) > after:
+                raise Gap(after)
         return after, newest
 
     async def _catch_up(self, key: bytes, crowd: Crowd, line: Line, position: Id) -> None:

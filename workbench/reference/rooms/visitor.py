@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Any
 
 from workbench.reference.logs import log
@@ -30,7 +29,7 @@ class Visitor:
         self._user = user
         self._rooms: dict[str, tuple[Relay, str | None]] = {}
         """Where it is, over what, and after which id it began."""
-        self._waiting: deque[tuple[Wish, float]] = deque()
+        self._waiting: list[tuple[Wish, float]] = []
         self._sending = 0
         self._worker: asyncio.Task[None] | None = None
 
@@ -67,7 +66,7 @@ class Visitor:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                wish, until = self._waiting.popleft()
+                wish, until = self._waiting.pop(0)
                 try:
                     await self._do(wish, until)
                 except Problem as problem:
