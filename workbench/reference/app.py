@@ -6,25 +6,33 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from joserfc.jwk import RSAKey
 
 from workbench.reference import VERSION, problems
-from workbench.reference.accounts import Accounts, MemoryAccounts
 from workbench.reference.deadline import Deadline
+from workbench.reference.ended import Ended
 from workbench.reference.limits import BodyLimit
 from workbench.reference.logs import Correlation, tell
+from workbench.reference.passwords import Passwords
 from workbench.reference.registry import Registry
 from workbench.reference.rooms.hall import Hall
-from workbench.reference.routes import accounts as people
-from workbench.reference.routes import echo, health, keys, lists, rooms, sockets
+from workbench.reference.routes import accounts, echo, github, health, keys, lists, rooms, sockets, users
+from workbench.reference.sessions import Sessions, SessionStore
 from workbench.reference.settings import Settings
 from workbench.reference.stores import Store
+from workbench.reference.stores.memory import MemorySessions
 from workbench.reference.system import System
 from workbench.reference.tokens import Tokens
+from workbench.reference.users import MemoryUsers, Users
 
-ROUTES = (health, echo, keys, people, lists, rooms, sockets)
+if TYPE_CHECKING:
+    from workbench.reference.github import GitHub
+    from workbench.reference.stores.ended import Listener
+
+ROUTES = (health, echo, keys, accounts, github, users, lists, rooms, sockets)
 
 
 def create(settings: Settings, key: Future[RSAKey]) -> FastAPI:
@@ -40,8 +48,12 @@ def create(settings: Settings, key: Future[RSAKey]) -> FastAPI:
         finally:
             if system.hall is not None:
                 await system.hall.close()
+            if system.listener is not None:
+                await system.listener.close()
             if system.registry is not None:
                 await system.registry.close()
+            if system.github is not None:
+                await system.github.close()
             await asyncio.gather(*(store.close() for store in system.stores.values()))
             tell("stopped")
 
@@ -62,23 +74,35 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
 
         deadline = spoiled_deadline(settings)
     stores: dict[str, Store] = {}
-    accounts: Accounts = MemoryAccounts()
+    people: Users = MemoryUsers(settings)
+    ended = Ended(settings)
+    sessions: SessionStore = MemorySessions()
+    listener: Listener | None = None
     registry: Registry | None = None
     hall: Hall | None = None
     if settings.redis_url:
+        from workbench.reference.stores.ended import Listener
         from workbench.reference.stores.redis import RedisStore
+        from workbench.reference.stores.sessions import RedisSessions
 
         redis = RedisStore(settings.redis_url, deadline=deadline)
         registry = Registry(redis, settings)
         registry.start()
         hall = Hall(settings.redis_url, settings)
+        sessions = kept = RedisSessions(redis)
+        listener = Listener(redis, kept, ended, settings)
+        await listener.start()
         stores["redis"] = redis
     if settings.mongo_url:
         from workbench.reference.stores.mongo import MongoStore
-        from workbench.reference.stores.people import MongoAccounts
+        from workbench.reference.stores.users import MongoUsers
 
         mongo = MongoStore(settings.mongo_url, deadline=deadline)
-        accounts = MongoAccounts(mongo)
+        people = MongoUsers(mongo, settings)
+        if settings.has("duplicate_user"):
+            from workbench.reference.defective_users import DuplicateUser
+
+            people = DuplicateUser(mongo, settings)
         stores["mongo"] = mongo
     if settings.postgres_url:
         from workbench.reference.stores.postgres import PostgresStore
@@ -88,5 +112,28 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
         from workbench.reference.defective import spoiled_store
 
         stores = {name: spoiled_store(store, settings) for name, store in stores.items()}
-    tokens = Tokens(await asyncio.wrap_future(key))
-    return System(settings=settings, tokens=tokens, accounts=accounts, stores=stores, registry=registry, hall=hall)
+    tokens = Tokens(await asyncio.wrap_future(key), settings=settings, ended=ended)
+    github: GitHub | None = None
+    if settings.github_url:
+        secret = tokens.secret("logins by way of github")
+        if settings.has("half_made_user"):
+            from workbench.reference.defective_users import HalfMadeUser
+
+            github = HalfMadeUser(settings.github_url, deadline=deadline, secret=secret, users=people)
+        else:
+            from workbench.reference.github import GitHub
+
+            github = GitHub(settings.github_url, deadline=deadline, secret=secret)
+    return System(
+        settings=settings,
+        deadline=deadline,
+        tokens=tokens,
+        sessions=Sessions(sessions, tokens=tokens, ended=ended, settings=settings),
+        listener=listener,
+        users=people,
+        passwords=Passwords(settings),
+        github=github,
+        stores=stores,
+        registry=registry,
+        hall=hall,
+    )

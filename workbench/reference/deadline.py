@@ -4,13 +4,17 @@ async with deadline.attempt("redis", changes=True, failures=RedisError) as attem
     connection = await pool.take()      # fails here: nothing was sent, effect "none"
     attempt.sent = True
     await connection.send(...)          # fails here: it may have happened, effect "unknown"
+
+A request that uses several, one after the other, does so ``with deadline.together():``. They then share one bound, and
+once one of them has changed something, whatever fails after it leaves "unknown" behind.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import errno
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -33,6 +37,8 @@ class Attempt:
     until: float | None = None
     """When it is given up, on the clock of the event loop; None: never."""
     timeout: asyncio.Timeout | None = None
+    before: bool = False
+    """Whether an earlier one of the same request has changed something."""
 
     def keep_time_yourself(self) -> None:
         """For a library that must not be cancelled: from here on the caller ends its own waiting at ``until``."""
@@ -41,7 +47,16 @@ class Attempt:
 
     @property
     def effect(self) -> Effect:
-        return "unknown" if self.changes and self.sent else "none"
+        return "unknown" if self.before or (self.changes and self.sent) else "none"
+
+
+@dataclass(slots=True)
+class _Together:
+    until: float | None
+    changed: bool = False
+
+
+_together: ContextVar[_Together | None] = ContextVar("together", default=None)
 
 
 def current() -> Attempt | None:
@@ -51,7 +66,8 @@ def current() -> Attempt | None:
 
 def _short(error: BaseException) -> str:
     """What to tell the outside: no addresses, no words of a library."""
-    if isinstance(error, ConnectionRefusedError) or "refused" in str(error).lower():
+    refused = isinstance(error, OSError) and error.errno == errno.ECONNREFUSED
+    if refused or "refused" in str(error).lower():
         return "the connection was refused"
     return "the connection was lost"
 
@@ -61,6 +77,16 @@ class Deadline:
 
     def __init__(self, seconds: float | None) -> None:
         self.seconds = None if seconds is None else seconds * SHARE
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """The uses of dependencies inside are parts of one: one bound for all, one effect."""
+        until = None if self.seconds is None else asyncio.get_running_loop().time() + self.seconds
+        token = _together.set(_Together(until))
+        try:
+            yield
+        finally:
+            _together.reset(token)
 
     @asynccontextmanager
     async def attempt(
@@ -80,11 +106,17 @@ class Deadline:
         now = asyncio.get_running_loop().time()
         bounds = [bound for bound in (self.seconds, within_s) if bound is not None]
         bound = None if self.seconds is None else min(bounds)
-        attempt = Attempt(changes=changes, until=None if bound is None else now + bound)
+        until = None if bound is None else now + bound
+        together = _together.get()
+        if together is not None and until is not None and together.until is not None:
+            until = min(until, together.until)
+        attempt = Attempt(changes=changes, until=until, before=together is not None and together.changed)
         token = _current.set(attempt)
         try:
             async with asyncio.timeout_at(attempt.until) as attempt.timeout:
                 yield attempt
+            if together is not None and attempt.changes and attempt.sent:
+                together.changed = True
         except TimeoutError:
             raise Unavailable(dependency, "it did not answer in time", effect=attempt.effect) from None
         except (failures, OSError) as error:
@@ -92,7 +124,8 @@ class Deadline:
                 raise Unavailable(dependency, "it did not answer in time", effect=attempt.effect) from error
             refused = refusal(error)
             if refused is not None:
-                raise Unavailable(dependency, refused, effect="none") from error
+                attempt.sent = False
+                raise Unavailable(dependency, refused, effect=attempt.effect) from error
             raise Unavailable(dependency, _short(error), effect=attempt.effect) from error
         finally:
             _current.reset(token)

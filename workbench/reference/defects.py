@@ -1,7 +1,7 @@
 """The deliberate bugs of the reference system, each one that somebody has shipped before.
 
 ``DEFECT=ack_before_write,slow_echo`` switches them on. This table is the one place that names them; what they do
-is written in ``defective.py``, or, where it is a line or two, beside the right code.
+is written in ``defective.py`` and its neighbours, or, where it is a line or two, beside the right code.
 """
 
 from __future__ import annotations
@@ -25,6 +25,14 @@ DEFECTS = {
     "new_connections_refused": "After the first failure of Redis no new socket is accepted any more.",
     "sockets_need_redis": "Every frame of a socket asks Redis first, and the socket is closed when Redis is down.",
     "drops_sockets": "A socket is closed some two seconds after it was opened.",
+    # users
+    "last_login_not_updated": "A login does not touch last_login of a user who is there already.",
+    "duplicate_user": "A login by way of GitHub looks for a user and makes one if it finds none; no index forbids two.",
+    "half_made_user": "A login by way of GitHub makes the user first and asks GitHub who it is afterwards.",
+    "profile_not_saved": "Of a profile only the id at GitHub is kept.",
+    "password_in_plain": "Passwords are kept as they are.",
+    "anyone_reads_users": "Every user can read every other.",
+    "delete_keeps_user": "DELETE of a user ends the sessions and keeps the user.",
     # rooms
     "shared_room_key": "All rooms share one channel, and one stream: every member gets what was sent to any room.",
     "resume_ignored": "Who joins after an id gets only what is sent from now on.",

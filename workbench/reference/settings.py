@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from urllib.parse import urlsplit
 
 from workbench.reference import defects
 
@@ -60,6 +61,9 @@ class Settings:
             chosen = defects.parse(environment.get("DEFECT", ""))
         except defects.UnknownDefect as error:
             raise BadSetting(str(error)) from None
+        github_url = _url(environment, "GITHUB_URL")
+        if github_url and not _names_client(github_url):
+            raise BadSetting("GITHUB_URL must hold the client's id and secret: http://<id>:<secret>@<host>:<port>.")
         origins = environment.get("ALLOWED_ORIGINS", "http://localhost").split(",")
         level = environment.get("LOG_LEVEL", "info").lower()
         if level not in LEVELS:
@@ -71,7 +75,7 @@ class Settings:
             redis_url=_url(environment, "REDIS_URL"),
             mongo_url=_url(environment, "MONGO_URL"),
             postgres_url=_url(environment, "POSTGRES_URL"),
-            github_url=_url(environment, "GITHUB_URL"),
+            github_url=github_url,
             key_file=environment.get("KEY_FILE") or None,
             defects=chosen,
             allowed_origins=frozenset(origin.strip() for origin in origins if origin.strip()),
@@ -90,6 +94,14 @@ def _url(environment: Mapping[str, str], name: str) -> str | None:
     if value and not value.startswith(SCHEMES[name]):
         raise BadSetting(f"{name} must begin with {' or '.join(SCHEMES[name])}.")
     return value or None
+
+
+def _names_client(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.username and parts.password and parts.hostname and parts.port != 0)
+    except ValueError:  # a port or an address that is none
+        return False
 
 
 def _seconds(environment: Mapping[str, str], name: str, default: float) -> float:

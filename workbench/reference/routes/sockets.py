@@ -82,7 +82,7 @@ async def _admit(websocket: WebSocket, system: System, connection: str) -> str:
     origin = websocket.headers.get("origin", "")
     if origin not in system.settings.allowed_origins:
         raise Problem(403, "forbidden-origin", "Sockets are opened from an allowed Origin only (ALLOWED_ORIGINS).")
-    user = system.tokens.verify(websocket.headers.get("authorization"))
+    user = system.tokens.verify(websocket.headers.get("authorization")).user
     await system.connections().join(connection, user)
     return user
 

@@ -1,4 +1,4 @@
-"""The document database: accounts, and a document per list.
+"""The document database: a document per user (``users.py``), and a document per list.
 
 A document per list is atomic and ordered by itself; the price is that an append costs as much as the list is long
 (about 3 µs per element) and that a list ends at 16 MB, some million elements.
@@ -38,6 +38,22 @@ class _Sending(monitoring.CommandListener):
         pass
 
 
+class _Losses(monitoring.ServerListener):
+    """Counts how often the server was lost."""
+
+    count = 0
+
+    def opened(self, event: monitoring.ServerOpeningEvent) -> None:
+        pass
+
+    def description_changed(self, event: monitoring.ServerDescriptionChangedEvent) -> None:
+        if event.previous_description.server_type and not event.new_description.server_type:
+            self.count += 1
+
+    def closed(self, event: monitoring.ServerClosedEvent) -> None:
+        pass
+
+
 def _refusal(error: Exception) -> str | None:
     """The server answered that it did not do it. A failed write concern is no such answer: the write stands."""
     refused = isinstance(error, OperationFailure) and not isinstance(error, WriteConcernError | ConnectionFailure)
@@ -67,10 +83,18 @@ class MongoStore:
             options |= dict.fromkeys(
                 ["serverSelectionTimeoutMS", "connectTimeoutMS", "socketTimeoutMS", "waitQueueTimeoutMS"], milliseconds
             )
-        self._client: AsyncMongoClient[Document] = AsyncMongoClient(url, event_listeners=[_Sending()], **options)
+        self._client: AsyncMongoClient[Document] = AsyncMongoClient(
+            url, event_listeners=[_Sending(), losses := _Losses()], **options
+        )
+        self._losses = losses
         database: AsyncDatabase[Document] = self._client.get_default_database("reference")
         concern = None if {"j", "journal", "w"} & asked else WriteConcern(j=True)
         self._database = database.with_options(write_concern=concern)
+
+    @property
+    def losses(self) -> int:
+        """How often the server was gone since the start."""
+        return self._losses.count
 
     @asynccontextmanager
     async def attempt(self, *, changes: bool, within_s: float | None = None) -> AsyncIterator[Attempt]:
