@@ -63,7 +63,7 @@ class Person:
         profile = await profile_at(github, self.name)
         documents = await database.find({"login": self.name}, {"github_id": profile["github_id"]})
         made = bool(self.acknowledged) or ((self.doubtful or others) and bool(documents))
-        found = [{ours: document.get(ours) for ours in PROFILE} for document in documents]
+        found = [{ours: _plain(document.get(ours)) for ours in PROFILE} for document in documents]
         return self._compare(documents, 1 if made else 0, profile, found)
 
     async def by_password(self, database: Userbase) -> dict[str, Any]:
@@ -81,6 +81,11 @@ class Person:
             expected["advanced"] = True
             found["advanced"] = any(float(one.get("last_login") or 0) >= self.since for one in documents)
         return {"expected": expected, "found": found}
+
+
+def _plain(value: Any) -> Any:
+    """BSON has integers of its own, which a record would keep as text."""
+    return int(value) if isinstance(value, int) else value
 
 
 def _kind_of_hash(kept: object) -> str:
