@@ -6,6 +6,7 @@ A document per list is atomic and ordered by itself; the price is that an append
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -67,6 +68,8 @@ class MongoStore:
 
     def __init__(self, url: str, *, deadline: Deadline, size: int = 8) -> None:
         self._deadline = deadline
+        # The driver's pool lets newcomers pass those who wait for a connection; here they wait in turn.
+        self._slots = asyncio.Semaphore(size)
         asked = {name.lower() for name in parse_uri(url, validate=False)["options"]}
         options: Document = {
             "retryWrites": False,
@@ -102,7 +105,8 @@ class MongoStore:
         async with self._deadline.attempt(
             self.name, changes=changes, failures=PyMongoError, refusal=_refusal, within_s=within_s
         ) as attempt:
-            yield attempt
+            async with self._slots:
+                yield attempt
 
     def collection(self, name: str) -> AsyncCollection[Document]:
         """A collection, to be used inside an `attempt` only."""
