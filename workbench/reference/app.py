@@ -116,14 +116,17 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
     github: GitHub | None = None
     if settings.github_url:
         secret = tokens.secret("logins by way of github")
+        careless = settings.has("state_not_checked")
         if settings.has("half_made_user"):
             from workbench.reference.defective_users import HalfMadeUser
 
-            github = HalfMadeUser(settings.github_url, deadline=deadline, secret=secret, users=people)
+            github = HalfMadeUser(
+                settings.github_url, deadline=deadline, secret=secret, careless=careless, users=people
+            )
         else:
             from workbench.reference.github import GitHub
 
-            github = GitHub(settings.github_url, deadline=deadline, secret=secret)
+            github = GitHub(settings.github_url, deadline=deadline, secret=secret, careless=careless)
     return System(
         settings=settings,
         deadline=deadline,

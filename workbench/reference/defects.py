@@ -29,6 +29,7 @@ DEFECTS = {
     "last_login_not_updated": "A login does not touch last_login of a user who is there already.",
     "duplicate_user": "A login by way of GitHub looks for a user and makes one if it finds none; no index forbids two.",
     "half_made_user": "A login by way of GitHub makes the user first and asks GitHub who it is afterwards.",
+    "state_not_checked": "A browser comes back from GitHub with its own cookie and any state, and is believed.",
     "profile_not_saved": "Of a profile only the id at GitHub is kept.",
     "password_in_plain": "Passwords are kept as they are.",
     "anyone_reads_users": "Every user can read every other.",

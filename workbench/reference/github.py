@@ -40,14 +40,14 @@ class GitHub:
 
     name = "github"
 
-    def __init__(self, url: str, *, deadline: Deadline, secret: bytes) -> None:
-        """``secret`` is what all processes of this system have in common."""
+    def __init__(self, url: str, *, deadline: Deadline, secret: bytes, careless: bool = False) -> None:
+        """``secret`` is what all processes of this system have in common; ``careless``: see `States`."""
         parts = urlsplit(url)
         self._address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
         self._client = {"client_id": unquote(parts.username or "")}
         self._client_secret = unquote(parts.password or "")
         self._deadline = deadline
-        self._states = States(secret)
+        self._states = States(secret, careless=careless)
         # The deadline bounds everything; none of the client's own timeouts, cookies or proxies.
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS),
