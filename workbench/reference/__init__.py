@@ -9,6 +9,10 @@ What it does when a dependency fails is part of its interface:
 Redis is down          live sockets stay open and keep echoing; new ones are refused with 503; ``/connections``
                        and lists in Redis answer 503. Entries of connections come back by themselves within a
                        heartbeat of its return, also when it returns empty
+                       Rooms: members stay members; who joins or sends is told ``unavailable``, with the ``effect``, and
+                       ``POST /rooms/…`` answers 503. Rooms go on by themselves within a second of its return: over
+                       ``pubsub`` what was sent meanwhile is lost, over ``stream`` nothing that was acknowledged is
+                       lost or repeated, as far as Redis itself kept it
 document database      registrations, logins, users and its lists answer 503; tokens are verified without it, so
 is down                whoever is logged in notices nothing
 identity provider is   logins by way of it answer 503 with the effect ``none`` and leave no user behind, also when it
@@ -18,8 +22,12 @@ PostgreSQL is down     its lists answer 503
 any of them            no answer takes longer than ``DEADLINE_S`` because of it; a 503 carries ``Retry-After`` and
                        says in ``effect`` whether something may have been changed; ``/ready`` names every store
                        that does not serve
+a client does not      its socket is closed with 1013 when half a MiB waits for it, and no member of its rooms notices;
+read, or answer        with 1011 when no pong comes within ``PING_S``. Half a head of a request is given up after 5 s
 the system itself is   tokens stay valid if ``KEY_FILE`` keeps the key, else clients log in again. Entries of a
-restarted              killed process's connections run out within three heartbeats
+restarted              killed process's connections run out within three heartbeats. Who was in a room over ``stream``
+                       joins it again on any process, ``after`` the last id it got, and has missed nothing; over
+                       ``pubsub`` it has missed what was sent meanwhile
 =====================  ==========================================================================================
 
 Environment: ``REDIS_URL``, ``MONGO_URL``, ``POSTGRES_URL``, ``GITHUB_URL`` (what is absent is not configured: its
