@@ -9,7 +9,7 @@ from small_histories import of, op
 from small_messages import join, leave, message_histories, receive, send, settle
 
 from workbench.checkers import delivered
-from workbench.checkers.deliveries import GRACE_S, deliveries, sent_at
+from workbench.checkers.deliveries import GRACE_S, deliveries_of, sent_at
 from workbench.errors import UsageError
 from workbench.history import Doubt, History
 
@@ -196,7 +196,7 @@ def slow_deliveries(history):
 @given(message_histories())
 def test_it_finds_what_the_slow_twin_finds(history):
     expected, got, reordered, unexpected = slow_deliveries(history)
-    finding, found = delivered(history), deliveries(history)
+    finding, found = delivered(history), deliveries_of(history)
     lost = len([one for one in expected if not got[one]])
     assert finding.measured["expected"] == len(expected)
     assert finding.measured["lost"] == lost

@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 from small_histories import KILL, append, load, of, op, read
+from small_messages import join, receive, send, settle
+from test_capacity import GOOD, law_levels, stairs, the_law
 
 from workbench import plots
+from workbench.errors import UsageError
 from workbench.history import Doubt, Window
 
 SAID_OF_LATENCY = (
@@ -122,3 +125,109 @@ def test_delivery_shows_what_nobody_wrote():
     figure = plots.delivery(of(append(1, 1), read([1, 7], 6)))
     assert "never written  1" in [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert KILL.fault in [text.get_text() for text in figure.axes[0].texts]
+
+
+# ── the table of deliveries ──────────────────────────────────────────────────────────────────────────────────────────
+
+PAUSE = Window(fault="pause redis", began=6.0, healed=6.5, proof="it is stopped")
+
+
+def relayed(*, lost=(), twice=(), turned=(), windows=(KILL, PAUSE), settled=True):
+    """Ten messages a second for nine seconds to two clients; both miss those sent at the times ``lost``."""
+    operations = [join(1, 0.05), join(2, 0.05)]
+    for i in range(1, 90):
+        at = i / 10
+        operations.append(send(i, at, client=9))
+        if at in lost:
+            continue
+        arrives = at + (0.15 if at in turned else 0.02)
+        operations += [receive(client, i, arrives) for client in (1, 2)]
+        operations += [receive(1, i, at + 0.04)] if at in twice else []
+    return of(*operations, *([settle(10)] if settled else []), windows=windows)
+
+
+def written(figure):
+    """The texts of the table, row by row from the top, each from left to right."""
+    rows = {}
+    for text in figure.axes[0].texts:
+        x, y = text.get_position()
+        rows.setdefault(y, []).append((x, text.get_text()))
+    return [[text for _, text in sorted(rows[y])] for y in sorted(rows)]
+
+
+def test_the_table_puts_each_loss_to_the_fault_during_which_it_was_sent():
+    figure = plots.deliveries(
+        {
+            "pub/sub": relayed(lost=(2.0, 2.9, 3.5, 5.9, 6.2), twice=(1.0,), turned=(7.0,)),
+            "stream": relayed(),
+            "hurried": relayed(lost=(3.5,), settled=False),
+        }
+    )
+    heads, words, *rows = written(figure)
+    assert heads == ["no fault", "kill redis", "pause redis"]
+    assert words == ["lost", "duplicated", "reordered"] * 3
+    assert rows == [
+        ["pub/sub", "2", "1", "0", "4", "0", "0", "4", "0", "2"],
+        ["stream", *["0"] * 9],
+        ["hurried", *["?", "0", "0"] * 3],
+    ]
+    assert repr(figure) == ("pub/sub lost 10 of 178 deliveries; stream lost nothing; what hurried lost is not known")
+    assert figure.png().startswith(b"\x89PNG")
+    assert tuple(figure.get_size_inches()) == (10.0, 3.2)
+
+
+def test_a_mechanism_without_a_fault_has_a_dash_there():
+    *_, both, one = written(plots.deliveries({"a": relayed(), "b": relayed(windows=(KILL,))}))
+    assert both[-1] == "0"
+    assert one == ["b", "0", "0", "0", "0", "0", "0", "–"]
+
+
+def test_a_table_of_nothing():
+    with pytest.raises(UsageError, match="needs at least one history"):
+        plots.deliveries({})
+    assert repr(plots.deliveries({"silence": of()})) == "what silence lost is not known"
+    doubted = replace(relayed(), doubts=(Doubt("died", "The app died."),))
+    assert repr(plots.deliveries({"a": relayed(), "b": doubted})).startswith("In doubt (died): ")
+
+
+# ── capacity ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_capacity_shows_the_knee_and_the_law_beyond_what_was_measured():
+    levels = law_levels(the_law(500, 0.02, 0.0005), [1, 2, 4, 8, 16])
+    figure = plots.capacity(stairs(*levels, (9000, 7000, 24)), p99_ms=20)
+    assert tuple(figure.get_size_inches()) == (10.0, 3.2)
+    done, late, law = figure.axes
+    assert repr(figure) == (
+        f"99% of answers came within 20 ms up to {levels[-1][0]:,} operations per second; "
+        "at 9,000 too many never came, and 7,000 per second were done"
+    )
+    assert f"knee {levels[-1][0]:,}" in [text.get_text() for text in done.texts]
+    assert "objective 20 ms" in [text.get_text() for text in late.texts]
+    assert [text.get_text() for text in done.get_legend().get_texts()] == ["met", "missed"]
+    solid, dashed = (line for line in law.lines if line.get_marker() == "None")
+    assert solid.get_xdata()[-1] == pytest.approx(24, rel=0.01)
+    assert dashed.get_linestyle() != solid.get_linestyle()
+    assert figure.png() == figure.png()
+
+
+@pytest.mark.parametrize(
+    ("history", "said"),
+    [
+        (stairs(*GOOD), "99% of answers came within 50 ms at every step, up to 1,000 operations per second"),
+        (stairs((100, 100, 1)), "Not even the lowest step surely met the objective: the step of 100 was too short"),
+        (stairs((500, 250, 1)), "Not even the lowest step surely met the objective: at 500 too many never came"),
+        (stairs((500, 500, 40)), "at 500 they took up to 80 ms, and 500 per second were done"),
+        (of(), "The load was not offered in steps"),
+    ],
+    ids=["no knee", "too short", "unanswered", "slow", "no steps"],
+)
+def test_capacity_of_thin_histories_is_drawn_as_well(history, said):
+    figure = plots.capacity(history, p99_ms=50)
+    assert said in repr(figure)
+    assert figure.png()
+
+
+def test_capacity_says_its_doubts():
+    doubted = replace(stairs(*GOOD), doubts=(Doubt("saturated", "The client was saturated."),))
+    assert repr(plots.capacity(doubted, p99_ms=50)).startswith("In doubt (saturated): ")

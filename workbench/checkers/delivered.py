@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.checkers.deliveries import WHYS, Deliveries, Why, deliveries
+from workbench.checkers.deliveries import WHYS, Deliveries, Why, deliveries_of
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import clopper_pearson, interval, percent
 from workbench.checkers.judge import OK, judge, operation, plural
@@ -36,7 +36,7 @@ def delivered(history: History, *, faults: bool = True) -> Finding:
     ``lost_share`` with ``lost_share_low`` and ``…_high``.
     Raises `UsageError` if sends do not carry integers that are unique in their workload.
     """
-    found = deliveries(history)
+    found = deliveries_of(history)
     of, c = found.of, history.columns
     lost, expected = found.lost, len(found.send)
     low, high = clopper_pearson(len(lost), expected)

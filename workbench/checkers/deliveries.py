@@ -62,7 +62,7 @@ class Deliveries:
         return lost[np.argsort(self.send[lost], kind="stable")]
 
 
-def deliveries(history: History) -> Deliveries:
+def deliveries_of(history: History) -> Deliveries:
     """Raises `UsageError` if sends do not carry integers that are unique in their workload."""
     of = messages(history)
     order = np.argsort(of.sent_in, kind="stable")  # sends by channel, in each by call

@@ -1,12 +1,14 @@
-"""Few pictures, one look: pure functions from a history to a figure; every one shades the windows.
+"""Few pictures, one look: pure functions from a history to a figure; every one over time shades the windows.
 
 A picture as the last expression of a cell is shown once, with its finding as the text for those who cannot see it.
 Matplotlib is imported when the first picture is drawn.
 """
 
+from workbench.plots.capacity import capacity
+from workbench.plots.deliveries import deliveries
 from workbench.plots.delivery import delivery
 from workbench.plots.latency import latency
 from workbench.plots.rate import rate
 from workbench.plots.timeline import timeline
 
-__all__ = ["delivery", "latency", "rate", "timeline"]
+__all__ = ["capacity", "deliveries", "delivery", "latency", "rate", "timeline"]

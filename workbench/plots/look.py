@@ -4,7 +4,7 @@ is drawn; pyplot and its global state are not used at all."""
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from workbench.history import History, Outcome, Window
+from workbench.history import Doubt, History, Outcome, Window
 
 WIDTH, HEIGHT, DPI = 10.0, 3.2, 144  # inches, inches, dots per inch
 LEFT, ACROSS = 0.088, 0.756  # of the width: where the axes begin, and how much of it they take
@@ -93,14 +93,8 @@ def picture(history: History, *, title: str, y: str, until: float) -> tuple[Pict
 
     ``until`` is the last time to show, seconds. ``title`` is one computed sentence; doubts are added to it.
     """
-    with matplotlib.rc_context(_RC):
-        figure = Picture(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
-        axes = figure.add_axes((LEFT, 0.15, ACROSS, 0.675))
-    if history.doubts:
-        title = f"In doubt ({', '.join(sorted({doubt.kind for doubt in history.doubts}))}): {title}"
-    figure.alt = title
-    size = max(8.0, min(11.0, 11 * 102 / len(title)))  # a long finding in smaller letters, on one line all the same
-    figure.text(0.012, 0.955, _shortened(title, 140), fontsize=size, fontweight="bold", va="center", color=INK)
+    figure = sheet(title, doubts=history.doubts)
+    axes = panel(figure, (LEFT, 0.15, ACROSS, 0.675))
     axes.set_xlabel("time since start (s)")
     axes.set_ylabel(y)
     axes.set_xlim(0, until * 1.005 or 1)
@@ -109,6 +103,24 @@ def picture(history: History, *, title: str, y: str, until: float) -> tuple[Pict
     axes.grid(axis="y")
     bands(axes, history.windows, until)
     return figure, axes
+
+
+def sheet(title: str, *, doubts: Iterable[Doubt] = ()) -> Picture:
+    """A picture without axes: its title is one computed sentence; doubts are added to it."""
+    with matplotlib.rc_context(_RC):
+        figure = Picture(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
+    if kinds := sorted({doubt.kind for doubt in doubts}):
+        title = f"In doubt ({', '.join(kinds)}): {title}"
+    figure.alt = title
+    size = max(8.0, min(11.0, 11 * 102 / len(title)))  # a long finding in smaller letters, on one line all the same
+    figure.text(0.012, 0.955, _shortened(title, 140), fontsize=size, fontweight="bold", va="center", color=INK)
+    return figure
+
+
+def panel(figure: Picture, place: tuple[float, float, float, float]) -> Axes:
+    """Axes at left, bottom, width and height, as shares of the sheet."""
+    with matplotlib.rc_context(_RC):
+        return figure.add_axes(place)
 
 
 def bands(axes: Axes, windows: Sequence[Window], until: float) -> None:
@@ -199,11 +211,12 @@ def aside(axes: Axes, text: str, *, family: str = "DejaVu Sans") -> None:
     axes.text(1.014, 0.02, text, transform=axes.transAxes, family=family, **look)
 
 
-def thousands(axes: Axes) -> None:
-    """Plain numbers with separators on the y axis."""
-    axes.yaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{value:,.0f}" if value == int(value) else f"{value:g}")
-    )
+def thousands(axes: Axes, *, across: bool = False) -> None:
+    """Plain numbers with separators on the y axis, and ``across`` on the x axis as well."""
+    plain = FuncFormatter(lambda value, _: f"{value:,.0f}" if value == int(value) else f"{value:g}")
+    axes.yaxis.set_major_formatter(plain)
+    if across:
+        axes.xaxis.set_major_formatter(plain)
 
 
 def _shortened(text: str, most: int) -> str:
