@@ -10,13 +10,15 @@ from workbench.workloads import Ask
 class Recite:
     """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may.
     ``deaf`` cannot be set up; ``mute`` never answers what is asked out of turn; ``wild`` names a method that returns
-    what it should not, or does not return."""
+    what it should not, or does not return. ``quick`` asks by callback; ``chatty`` connections also hear themselves."""
 
     broken: int = 0
     slow: int = 0
     deaf: bool = False
     mute: bool = False
     wild: str = ""
+    quick: bool = False
+    chatty: bool = False
     name = "recitals"
     services = ()
     connect_kind = None
@@ -29,7 +31,7 @@ class Recite:
     async def connect(self, shared, client):
         if self.wild == "connect":
             await asyncio.sleep(1000)
-        return shared
+        return Quick(self) if self.quick else Chatty() if self.chatty else shared
 
     def next(self, rng, client, n):
         if self.wild == "next":
@@ -44,7 +46,9 @@ class Recite:
         if self.mute and ask.kind == "look":
             raise ValueError("broken")
         if ask.kind != "say":
-            return connection
+            return "heard"
+        if self.chatty:
+            connection.note("hear", ask.key, ask.value, sent_ns=ask.due_ns)
         if self.broken and ask.value % self.broken == 1:
             raise ValueError("broken")
         if self.slow and ask.value % self.slow == 1:
@@ -64,3 +68,49 @@ class Recite:
 
     def final(self, rank, of, turns):
         return [Ask("look", str(turns))]
+
+
+class Quick:
+    """Asks without a coroutine. Breaks when it is let go of."""
+
+    def __init__(self, workload):
+        self.workload, self.closed = workload, False
+
+    def pose(self, ask, answer):
+        loop, value = asyncio.get_running_loop(), ask.value
+        if ask.kind != "say":
+            return False
+        if self.workload.wild == "pose":
+            raise ValueError("broken")
+        if self.workload.wild in ("classify", "outcome") or (
+            self.workload.broken and value % self.workload.broken == 1
+        ):
+            loop.call_soon(answer, ValueError("broken"))
+        elif self.workload.slow and value % self.workload.slow == 1:
+            loop.call_later(10, answer, None)
+        else:
+            loop.call_soon(answer, None)
+        return True
+
+
+class Chatty:
+    """Hears what it says."""
+
+    def listen(self, note):
+        self.note = note
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors(Recite):
+    """To open one takes a moment, and is an operation of its own."""
+
+    connect_kind = "open"
+
+    async def connect(self, shared, client):
+        await asyncio.sleep(0.01)
+        return Ajar()
+
+
+class Ajar:
+    closed = False
+    opened = ("door", "ajar")

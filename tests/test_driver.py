@@ -12,11 +12,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recite import Recite
+from recite import Doors, Recite
 
 from workbench.driver import Counts, Share, Spec, Step
 from workbench.driver.counts import StepCounts
 from workbench.driver.spec import asking, dues
+from workbench.driver.stage import OPENING
 from workbench.history.disk import columns_of, rows_of
 from workbench.workloads import Appends
 
@@ -31,7 +32,7 @@ def spec(folder, workload=None, **fields):
     given = {"seed": 7, "rate_hz": 100.0, "duration_s": 0.5, "timeout_s": 0.2, "steady_s": 0.25, **fields}
     rate_hz = given.pop("rate_hz")
     steady = Step(begin_s=given.get("opening_s", 0.0), end_s=given["duration_s"], rate_hz=rate_hz) if rate_hz else None
-    given = {"steps": [steady] if steady else None, **given}
+    given = {"steps": [steady] if steady else None, **given}  # unless there are more
     return Spec(part=str(Path(folder) / "part-0.bin"), path=sys.path, clients=clients, shares=[share], **given)
 
 
@@ -138,8 +139,9 @@ def played(folder, given):
     return record(folder)
 
 
-def test_a_driver_asks_everything_on_time_and_ends(tmp_path):
-    columns, part = played(tmp_path, spec(tmp_path))
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_driver_asks_everything_on_time_and_ends(tmp_path, quick):
+    columns, part = played(tmp_path, spec(tmp_path, Recite(quick=quick)))
     assert part.ended
     said = columns.kind.codes == columns.kind.code("say")
     assert said.sum() == 50
@@ -151,19 +153,22 @@ def test_a_driver_asks_everything_on_time_and_ends(tmp_path):
     assert "25" in columns.key.names  # what the final ask was told of the turns
 
 
-def test_the_same_seed_asks_the_same(tmp_path):
+def test_the_same_seed_asks_the_same_whichever_way(tmp_path):
     asked = []
-    for n in range(2):
-        (tmp_path / str(n)).mkdir()
-        columns, _ = played(tmp_path / str(n), spec(tmp_path / str(n)))
+    for quick in (False, True):
+        folder = tmp_path / str(quick)
+        folder.mkdir()
+        columns, _ = played(folder, spec(folder, Recite(quick=quick)))
         asked.append(
             sorted(zip(columns.intended, columns.client, columns.key.texts(), columns.value, strict=True))[:40]
         )
     assert [row[1:] for row in asked[0]] == [row[1:] for row in asked[1]]
 
 
-def test_errors_and_time_outs_are_recorded_and_nothing_is_repeated(tmp_path):
-    columns, _ = played(tmp_path, spec(tmp_path, Recite(broken=5, slow=7), rate_hz=40.0, duration_s=1.0))
+@pytest.mark.parametrize("quick", [False, True])
+def test_errors_and_time_outs_are_recorded_and_nothing_is_repeated(tmp_path, quick):
+    workload = Recite(broken=5, slow=7, quick=quick)
+    columns, _ = played(tmp_path, spec(tmp_path, workload, rate_hz=40.0, duration_s=1.0))
     said = columns.where(columns.kind.codes == columns.kind.code("say"))
     outcome = {(client, value): code for client, value, code in zip(said.client, said.value, said.outcome, strict=True)}
     assert len(outcome) == len(said.value)
@@ -171,10 +176,12 @@ def test_errors_and_time_outs_are_recorded_and_nothing_is_repeated(tmp_path):
         assert code == (1 if value % 5 == 1 else 2 if value % 7 == 1 else 0)
     took = (said.returned - said.called)[said.outcome == 2]
     assert (took >= 0.199).all()
+    assert (took < 0.5).all()
 
 
-def test_late_starts_catch_up_and_latency_counts_from_the_intended_start(tmp_path):
-    columns, _ = played(tmp_path, spec(tmp_path, Recite(slow=1000), clients=1, rate_hz=100.0))
+@pytest.mark.parametrize("quick", [False, True])
+def test_late_starts_catch_up_and_latency_counts_from_the_intended_start(tmp_path, quick):
+    columns, _ = played(tmp_path, spec(tmp_path, Recite(slow=1000, quick=quick), clients=1, rate_hz=100.0))
     said = columns.where(columns.kind.codes == columns.kind.code("say"))
     assert len(said.value) == 50
     waited = (said.intended > said.called[1]) & (said.intended < said.returned[1])
@@ -195,10 +202,72 @@ def test_final_asks_are_repeated_until_answered_and_no_longer_than_they_may(tmp_
     assert (final.outcome == 1).all()
 
 
-def test_a_closed_loop_asks_as_soon_as_it_is_answered(tmp_path):
-    columns, _ = played(tmp_path, spec(tmp_path, rate_hz=None, duration_s=0.2))
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_closed_loop_asks_as_soon_as_it_is_answered_and_rests_after_an_error(tmp_path, quick):
+    columns, _ = played(tmp_path, spec(tmp_path, Recite(quick=quick, broken=100), rate_hz=None, duration_s=0.3))
     assert len(columns.value) > 100
     assert (columns.intended == columns.called).all()
+    one = columns.where((columns.client == 0) & (columns.kind.codes == columns.kind.code("say")))
+    broken = [i for i, code in enumerate(one.outcome) if code == 1][:-1]
+    assert broken
+    assert all(one.called[i + 1] - one.returned[i] >= 0.019 for i in broken)
+
+
+def test_what_could_not_be_sent_was_not_done_and_the_next_is_tried(tmp_path):
+    columns, _ = played(tmp_path, spec(tmp_path, Recite(quick=True, wild="pose")))
+    said = columns.where(columns.kind.codes == columns.kind.code("say"))
+    assert len(said.value) == 50
+    assert (said.outcome == 1).all()
+
+
+@pytest.mark.parametrize("rate_hz", [100.0, None])
+def test_what_a_connection_hears_is_recorded_from_when_it_was_due(tmp_path, rate_hz):
+    columns, _ = played(tmp_path, spec(tmp_path, Recite(chatty=True), rate_hz=rate_hz))
+    said, heard = (columns.where(columns.kind.codes == columns.kind.code(kind)) for kind in ("say", "hear"))
+    assert len(said.value) == len(heard.value) > 40
+    due = {(client, value): at for client, value, at in zip(said.client, said.value, said.intended, strict=True)}
+    for client, value, intended, called in zip(heard.client, heard.value, heard.intended, heard.called, strict=True):
+        assert intended == called == due[client, value]
+    assert (heard.outcome == 0).all()
+
+
+def test_a_rate_in_steps_is_counted_step_by_step(tmp_path):
+    rates = (20.0, 200.0, 40.0)
+    steps = [Step(begin_s=0.3 * n, end_s=0.3 * (n + 1), rate_hz=rate) for n, rate in enumerate(rates)]
+    given = spec(tmp_path, Recite(quick=True), steps=steps, duration_s=0.9)
+    assert [sum(due.step == n for client in range(2) for due in dues(given, client)) for n in range(3)] == [6, 60, 12]
+    with Process(given) as driver:
+        driver.go()
+        counted = driver.until("done")
+        driver.say({"stop": True})
+        driver.until("end")
+    assert [(step["due"], step["started"]) for step in counted["steps"]] == [(6, 6), (60, 60), (12, 12)]
+    assert all(0 < step["busy_s"] < 0.4 for step in counted["steps"])
+    assert counted["rss_end"] >= counted["rss_before"] > 1_000_000
+    columns, _ = record(tmp_path)
+    said = columns.intended[columns.kind.codes == columns.kind.code("say")]
+    assert [((said >= step.begin_s) & (said < step.end_s)).sum() for step in steps] == [6, 60, 12]
+
+
+def test_connections_are_opened_one_after_the_other_where_that_is_asked(tmp_path):
+    given = spec(tmp_path, Doors(), clients=10, opening_s=0.5, duration_s=1.0, rate_hz=100.0)
+    columns, _ = played(tmp_path, given)
+    opened = columns.where(columns.kind.codes == columns.kind.code("open"))
+    assert sorted(opened.intended) == pytest.approx([0.025 + 0.05 * n for n in range(10)])
+    assert {*opened.key.texts()} == {"door"}
+    assert {*opened.value} == {"ajar"}
+    said = columns.where(columns.kind.codes == columns.kind.code("say"))
+    assert (said.intended >= 0.5).all()
+    assert len(said.value) == 50
+
+
+def test_so_many_connections_are_opened_at_once_and_no_more(tmp_path):
+    clients = 3 * OPENING
+    columns, _ = played(tmp_path, spec(tmp_path, Doors(), clients=clients, rate_hz=None, timeout_s=1.0))
+    opened = columns.where(columns.kind.codes == columns.kind.code("open"))
+    assert sorted(opened.client) == list(range(clients))
+    at_once = [((opened.called <= at) & (opened.returned > at)).sum() for at in opened.called]
+    assert max(at_once) <= OPENING
 
 
 def test_a_driver_without_an_owner_writes_what_it_has_and_ends(tmp_path):
@@ -236,8 +305,9 @@ def test_what_goes_wrong_in_setting_up_is_told(tmp_path):
         ("outcome", r"classifies ValueError\('broken'\) as \('maybe', 'broken'\)"),
     ],
 )
-def test_a_workload_that_does_what_it_should_not_is_told_and_ends_the_driver(tmp_path, wild, said):
-    with Process(spec(tmp_path, Recite(wild=wild))) as driver:
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_workload_that_does_what_it_should_not_is_told_and_ends_the_driver(tmp_path, wild, said, quick):
+    with Process(spec(tmp_path, Recite(wild=wild, quick=quick))) as driver:
         if wild != "connect":
             driver.go()
         assert re.search(said, driver.until("error"))

@@ -105,7 +105,7 @@ def test_a_kill_under_load_is_recorded(stack, folder, monkeypatch):
 
 def test_several_workloads_share_the_clients_and_several_drivers_play_them(stack, folder):
     history = run(
-        stack, [Appends(via="app"), Sessions()], clients=6, rate_hz=120, duration_s=1.2, drivers=2,
+        stack, [Appends(via="app"), Sessions(sockets=2)], clients=8, rate_hz=160, duration_s=1.2, drivers=2,
         faults=[between(0.8, 1.0, Nothing())],
     )  # fmt: skip
     assert "unproven" not in kinds(history)
@@ -113,10 +113,11 @@ def test_several_workloads_share_the_clients_and_several_drivers_play_them(stack
         name: set(history.where(workload=name).columns.client.tolist())
         for name in ("appends in redis via app", "sessions")
     }
-    assert by == {"appends in redis via app": {0, 2, 4}, "sessions": {1, 3, 5}}
-    counts = [operation.value for operation in history.where(kind="count")]
-    assert counts == 2 * [{"reported": 2, "open": 2}]  # a driver counts its own: in the steady state and at the end
-    assert len(history.where(kind="connect")) == 3
+    assert by == {"appends in redis via app": {0, 2, 4, 6}, "sessions": {1, 3, 5, 7}}
+    counts = [(operation.key, operation.value) for operation in history.where(kind="count")]
+    each = [(f"account {n}", {"reported": 2, "open": 2}) for n in range(2)]  # whose sockets one driver holds
+    assert sorted(counts, key=str) == [each[0]] * 2 + [each[1]] * 2  # in the steady state and at the end
+    assert len(history.where(kind="connect")) == 4
     values = history.where(kind="append").columns.value
     assert len(set(values)) == len(values)
 

@@ -6,6 +6,7 @@ import json
 import random
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,6 +77,10 @@ def test_names_and_services():
     assert (Sessions().name, Sessions().services) == ("sessions", ("app", "redis"))
     with pytest.raises(UsageError, match="number of bytes"):
         Sessions(payload=-1)
+    with pytest.raises(UsageError, match="one socket or more"):
+        Sessions(sockets=0)
+    with pytest.raises(UsageError, match="every 2 turns or more"):
+        Sessions(leave_every=1)
 
 
 # --- outcomes
@@ -313,20 +318,23 @@ def test_no_client_hides_that_its_store_is_down(stack, store, tmp_path, monkeypa
     assert max(operation.returned - operation.called for operation in under) < 0.5
 
 
-def test_sessions_echo_and_are_counted(stack):
-    workload = Sessions(payload=1000)
+def test_sessions_echo_and_are_counted_by_account(stack):
+    workload = Sessions(payload=1000, sockets=2)
 
     async def talk():
-        shared = await workload.prepare({"app": stack.url("app")}, "a1b2c3", range(3))
-        sessions = [await workload.connect(shared, client) for client in range(3)]
+        shared = await workload.prepare({"app": stack.url("app")}, "a1b2c3", range(3, 6))
+        sessions = [await workload.connect(shared, client) for client in range(3, 6)]
         for n, session in enumerate(sessions):
             assert await workload.do(session, Ask("echo", "", n)) is None
-        counted = await workload.do(sessions[0], Ask("count"))
+        counted = [await workload.do(session, Ask("count")) for session in sessions]
+        await workload.do(sessions[1], Ask("leave"))
+        left = await workload.do(sessions[0], Ask("count"))
         for session in sessions:
             await workload.close(session)
-        return counted, [session.closed for session in sessions]
+        return counted, left, [session.closed for session in sessions]
 
-    assert asyncio.run(talk()) == ({"reported": 3, "open": 3}, [True, True, True])
+    two, one = ({"reported": n, "open": n} for n in (2, 1))
+    assert uvloop.run(talk()) == ([two, two, one], one, [True, True, True])
 
 
 def test_a_session_from_a_foreign_origin_is_refused(stack):

@@ -164,7 +164,7 @@ class Client:
         stage.count(outcome)
         if outcome != "ok":
             self.turns.rest(_now())
-            if outcome == "info" or not connected:
+            if not connected or (outcome == "info" and not getattr(self.connection, "lasting", False)):
                 self._replace()
         return outcome
 

@@ -58,11 +58,14 @@ class Streak:
 
     def expire(self) -> None:
         self._failed(TimeoutError())
+        self._end()  # an answer that comes yet is that of a streak that is over
 
     # --- the round
 
     def _go_on(self) -> None:
         """Take the next turn, or wait until it is due."""
+        if self._over.done():
+            return
         client, now = self._client, _now()
         due_ns = self._turns.coming(now)
         if due_ns is None or self._connection.closed or self._stage.stopped or client.steady_ns <= max(due_ns, now):
@@ -94,7 +97,7 @@ class Streak:
         try:
             posed = self._pose(ask, self._answered)
         except Exception as error:  # it could not be sent; not at once, lest turns that are due pile up on the stack
-            asyncio.get_running_loop().call_soon(self._failed, error)
+            asyncio.get_running_loop().call_soon(self._went_wrong, error)
             return
         if not posed:
             self._asked = None
@@ -105,7 +108,7 @@ class Streak:
     def _answered(self, answer: Any) -> None:
         """The value to record (None: what was asked), or the exception with which it ended."""
         if isinstance(answer, Exception):
-            self._failed(answer)
+            self._went_wrong(answer)
             return
         asked = self._asked
         if asked is None:
@@ -121,16 +124,19 @@ class Streak:
         except Exception as error:
             self._break(error)
 
-    def _failed(self, raised: Exception) -> None:
-        asked, self._asked = self._asked, None
-        if asked is None:
-            return
-        try:
-            self._client.returned(asked, None, raised, connected=True)
+    def _went_wrong(self, raised: Exception) -> None:
+        if self._asked is not None:
+            self._failed(raised)
             if self._client.connection is self._connection:
                 self._go_on()
             else:
                 self._end()
+
+    def _failed(self, raised: Exception) -> None:
+        asked, self._asked = self._asked, None
+        assert asked is not None
+        try:
+            self._client.returned(asked, None, raised, connected=True)
         except Exception as error:
             self._break(error)
 

@@ -67,6 +67,7 @@ class Workload(Protocol):
         """A new connection, really connected. Whatever is raised here means that the operation was not sent.
 
         What a connection may have: ``closed``, which becomes true when it is to be replaced before the next operation;
+        ``lasting``, true if it is kept all the same after an operation of which it is not known whether it happened;
         ``opened``, the key and the value with which connecting is recorded where it is an operation of its own;
         ``listen(note: Note)``, called as soon as it is connected; and ``pose(ask: Ask, answer: Answer) -> bool``, the
         quick way to do what `do` does: it sends at once, returns true, and calls ``answer`` later. False: this kind of

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
-import json
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,41 +11,50 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from workbench.errors import UsageError
-from workbench.workloads.accounts import log_in
-from workbench.workloads.asking import Ask, in_short, was_refused
+from workbench.workloads.accounts import log_in_many
+from workbench.workloads.asking import Answer, Ask, in_short, instances, was_refused
 from workbench.workloads.http import Http, HttpError
+from workbench.workloads.sockets import Clogged, Socket, SocketClosed, open_socket
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
-
     from workbench.history import Outcome
 
 QUIET_S = 0.15
 """So long the application has to learn of a socket that came or went before its count is compared."""
+
+COUNTED_IN_STEADY = 10
+"""In the steady state so many accounts are counted: to count thousands would be a load of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sessions:
     """Each client holds one WebSocket session of the application and sends it ``payload`` bytes that must come back.
 
-    They stay open unless they break. With ``leave_every`` they are closed in order every so many turns, and opened
-    anew: the workload is then named ``visits``. ``origin`` is the Origin header.
+    ``sockets`` clients in a row share an account: 1,000 users with two sockets each are ``clients=2_000, sockets=2``.
+    Over several instances of the application the sockets of an account are spread. They stay open unless they break.
+    With ``leave_every`` they are closed in order every so many turns, and opened anew: the workload is then named
+    ``visits``. ``origin`` is the Origin header.
 
-    Kinds: ``connect`` (opening a session), ``echo`` (value: its number), ``leave`` and ``count`` (value:
-    ``{"reported": …, "open": …}``: how many sessions the application says this workload has, and how many its clients
-    hold open), taken once in the steady state and once at the end, when none has come or gone for a moment. With
-    several drivers it counts those of the first.
+    Kinds: ``connect`` (opening a session), ``echo`` (value: its number), ``leave``, and ``count`` (key: the account;
+    value: ``{"reported": …, "open": …}``: how many sessions the application says the account has, and how many its
+    clients hold open), taken once in the steady state, of at most `COUNTED_IN_STEADY` accounts, and once at the end, of
+    every account, when none of its sessions has come or gone for a moment.
     """
 
     payload: int = 64
+    sockets: int = 1
     leave_every: int | None = None
     origin: str = "http://localhost"
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.payload, int) and self.payload >= 0):
+        if not (type(self.payload) is int and self.payload >= 0):
             raise UsageError(f"The payload of an echo is a number of bytes; got payload={self.payload!r}.")
-        if self.leave_every is not None and not (isinstance(self.leave_every, int) and self.leave_every >= 2):
+        if not (type(self.sockets) is int and self.sockets >= 1):
+            raise UsageError(f"An account has one socket or more; got sockets={self.sockets!r}.")
+        if self.leave_every is not None and not (type(self.leave_every) is int and self.leave_every >= 2):
             raise UsageError(f"A session is left every 2 turns or more; got leave_every={self.leave_every!r}.")
 
     @property
@@ -63,87 +70,152 @@ class Sessions:
         return "connect"
 
     async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
-        importlib.import_module("websockets.asyncio.client")  # now, not while the first connection is timed
-        return _Shared(urls["app"], await log_in(urls["app"]))
+        addresses = instances(urls, "app")
+        tokens = await log_in_many(addresses, -(-len(clients) // self.sockets))
+        return Shared(addresses, tokens, clients, sockets=self.sockets, padding="x" * self.payload)
 
-    async def connect(self, shared: _Shared, client: int) -> _Session:
-        from websockets.asyncio.client import connect
-
-        with shared.moving():
-            socket = await connect(
-                f"ws://{urlsplit(shared.url).netloc}/ws",
-                additional_headers={"Authorization": f"Bearer {shared.token}"},
-                origin=self.origin,  # type: ignore[arg-type]  # a NewType of str
-                compression=None,
-                proxy=None,
-                open_timeout=None,  # the driver's own time-out stands for all of these
-                ping_interval=None,
-                close_timeout=0.2,
-            )
-        session = _Session(shared, socket)
-        shared.sessions.add(session)
+    async def connect(self, shared: Shared, client: int) -> Session:
+        account = shared.accounts[client]
+        session = Session(account, shared.padding)
+        headers = {"Authorization": f"Bearer {account.token}", "Origin": self.origin}
+        with account.moving():
+            session.socket = await open_socket(shared.addresses[client], session, headers=headers)
+        account.sessions.add(session)
         return session
 
     def next(self, rng: random.Random, client: int, n: int) -> Ask:
         leaves = self.leave_every is not None and (n + client) % self.leave_every == self.leave_every - 1
         return Ask("leave") if leaves else Ask("echo", "", n)
 
-    async def do(self, connection: _Session, ask: Ask) -> Any:
+    async def do(self, connection: Session, ask: Ask) -> Any:
         if ask.kind == "count":
-            return await connection.shared.count()
+            return await connection.account.count()
         if ask.kind == "leave":
             return await connection.leave()
-        await connection.echo(ask.value, "x" * self.payload)
-        return None
+        return await connection.echo(ask)
 
     def classify(self, error: BaseException) -> tuple[Outcome, str]:
-        from websockets.exceptions import InvalidStatus
-
-        if isinstance(error, InvalidStatus):
-            return "fail", str(HttpError(error.response.status_code, bytes(error.response.body or b"")))
-        if isinstance(error, HttpError):
-            return "fail", str(error)  # of a count, which changes nothing
+        if isinstance(error, HttpError | Unanswered):
+            return "fail", str(
+                error
+            )  # of the handshake, of a count, which changes nothing, of a frame that was refused
+        if isinstance(error, Clogged):
+            return "fail", in_short(error)
+        if isinstance(error, SocketClosed) and error.code is not None:
+            return "info", str(error)
         return ("fail" if was_refused(error) else "info"), in_short(error)
 
-    async def close(self, connection: _Session) -> None:
-        connection.shared.sessions.discard(connection)
-        await connection.socket.close()
+    async def close(self, connection: Session) -> None:
+        connection.account.sessions.discard(connection)
+        connection.socket.close()
 
     def steady(self, rank: int, of: int) -> Sequence[Ask]:
-        return [Ask("count")] if rank == 0 else []
+        return self._count(rank) if rank < COUNTED_IN_STEADY * self.sockets else []
 
     def final(self, rank: int, of: int, turns: int) -> Sequence[Ask]:
-        return [Ask("count")] if rank == 0 else []
+        return self._count(rank)
+
+    def _count(self, rank: int) -> list[Ask]:
+        """Asked by the first client of each account."""
+        return [] if rank % self.sockets else [Ask("count", f"account {rank // self.sockets}")]
 
 
-class _Session:
-    def __init__(self, shared: _Shared, socket: ClientConnection) -> None:
-        self.shared, self.socket = shared, socket
+class Unanswered(Exception):
+    """The application answered with an error frame; the text is its code."""
+
+
+class _Frame(msgspec.Struct):
+    type: str = ""
+    n: Any = None
+    padding: Any = None
+    code: str = ""
+
+
+_read = msgspec.json.Decoder(_Frame).decode
+
+
+class Session:
+    """A client's, on a socket."""
+
+    socket: Socket
+
+    def __init__(self, account: Account, padding: str) -> None:
+        self.account = account
+        self._padding = padding
+        self._n = -1
+        self._answer: Answer | None = None
 
     @property
     def closed(self) -> bool:
-        return self.socket.close_code is not None
+        return self.socket.closed
 
-    async def echo(self, n: int, padding: str) -> None:
-        await self.socket.send(json.dumps({"type": "echo", "n": n, "padding": padding}))
-        async for text in self.socket:
-            message = json.loads(text)
-            if message.get("type") == "echo" and message.get("n") == n:
-                return
-        raise ConnectionResetError("the session was closed")
+    def pose(self, ask: Ask, answer: Answer) -> bool:
+        if ask.kind != "echo":
+            return False
+        self._n = ask.value
+        self.socket.send(f'{{"type":"echo","n":{ask.value},"padding":"{self._padding}"}}')
+        self._answer = answer
+        return True
+
+    async def echo(self, ask: Ask) -> Any:
+        """The same for those who wait."""
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.pose(ask, lambda answer: None if answered.done() else answered.set_result(answer))
+        answer = await answered
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def leave(self) -> None:
-        with self.shared.moving():
-            await self.socket.close()
+        with self.account.moving():
+            await self.socket.leave()
+
+    # of the socket
+
+    def hear(self, message: bytes) -> None:
+        if self._answer is None:
+            return
+        try:
+            frame = _read(message)
+        except msgspec.DecodeError as error:
+            self._answer_with(error)
+            return
+        if frame.type == "echo" and frame.n == self._n:
+            same = frame.padding == self._padding
+            self._answer_with(None if same else ValueError("what came back is not what was sent"))
+        elif frame.type == "error":
+            self._answer_with(Unanswered(frame.code))
+
+    def lost(self, error: SocketClosed) -> None:
+        with self.account.moving():
+            self._answer_with(error)
+
+    def _answer_with(self, answer: Exception | None) -> None:
+        to, self._answer = self._answer, None
+        if to is not None:
+            to(answer)
+
+
+class Shared:
+    """What the sessions of one driver have in common."""
+
+    def __init__(
+        self, urls: Sequence[str], tokens: Sequence[str], clients: Sequence[int], *, sockets: int, padding: str
+    ) -> None:
+        accounts = [Account(urls[n % len(urls)], token) for n, token in enumerate(tokens)]
+        self.accounts = {client: accounts[n // sockets] for n, client in enumerate(clients)}
+        """By the number of the client."""
+        self.addresses = {client: f"ws://{urlsplit(urls[n % len(urls)]).netloc}/ws" for n, client in enumerate(clients)}
+        self.padding = padding
 
 
 @dataclass(eq=False)
-class _Shared:
-    """What the sessions of one driver have in common: an account, by which the application counts them."""
+class Account:
+    """By which the application counts sessions."""
 
     url: str
     token: str = field(repr=False)
-    sessions: set[_Session] = field(default_factory=set)
+    sessions: set[Session] = field(default_factory=set)
     _moving: int = 0
     _moved_at: float = 0.0
 
