@@ -120,3 +120,29 @@ def eventually(true, *, within_s: float = 5.0) -> float:
                 return time.monotonic() - began
         assert time.monotonic() - began < within_s, f"not within {within_s} s"
         time.sleep(0.02)
+
+
+def timed(call):
+    began = time.monotonic()
+    answer = call()
+    return answer, time.monotonic() - began
+
+
+def problem(answer, status, effect):
+    """The problem document of an answer, which must be one."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document = answer.json()
+    assert (document["status"], document["effect"]) == (status, effect), document
+    assert document["type"] and document["title"] and document["detail"]
+    return document
+
+
+def refused(call, effects: set[str], *, within_s: float) -> dict:
+    """The problem document of a 503 that came in time, says when to come again and has one of these effects."""
+    answer, took_s = timed(call)
+    assert took_s < within_s
+    document = problem(answer, 503, answer.json().get("effect"))
+    assert document["effect"] in effects
+    assert int(answer.headers["retry-after"]) >= 1
+    return document

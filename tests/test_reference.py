@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
-from reference_process import app, eventually
+from reference_process import app, eventually, problem, timed
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from workbench.reference.keys import PARAMETERS
@@ -59,22 +59,6 @@ def ready(shared):
     return shared
 
 
-def timed(call):
-    began = time.monotonic()
-    answer = call()
-    return answer, time.monotonic() - began
-
-
-def problem(answer, status, effect):
-    """The problem document of an answer, which must be one."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    document = answer.json()
-    assert (document["status"], document["effect"]) == (status, effect), document
-    assert document["type"] and document["title"] and document["detail"]
-    return document
-
-
 # --- all is well
 
 
@@ -96,16 +80,6 @@ def test_a_login_gives_a_token_that_the_published_keys_verify(ready):
     CLAIMS.validate(token.claims)
     assert token.header["alg"] == "RS256"
     assert token.claims["exp"] - token.claims["iat"] == 15 * 60
-
-
-def test_an_address_has_one_account_whatever_its_case(ready):
-    who = {"email": "Someone@Example.com", "password": "right password"}
-    assert ready.http.post("/accounts", json=who).status_code == 201
-    problem(ready.http.post("/accounts", json={**who, "email": "someone@example.com"}), 409, "none")
-    wrong = ready.http.post("/login", json={**who, "password": "wrong password"})
-    nobody = ready.http.post("/login", json={**who, "email": "nobody@example.com"})
-    assert problem(wrong, 401, "none") == problem(nobody, 401, "none")
-    assert ready.http.post("/login", json=who).status_code == 200
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -307,20 +281,6 @@ def test_a_paused_store_is_given_up_in_time_and_served_at_once_afterwards(ready,
     assert {1, 99} <= found and not found & certainly_not
 
 
-def test_accounts_need_the_document_database_and_tokens_do_not(ready, stack):
-    who = {"email": "later@example.com", "password": "a good password"}
-    assert ready.bearer
-    stack["mongo"].kill()
-    try:
-        bounded_refusal(lambda: ready.http.post("/accounts", json=who), {"none", "unknown"})
-        bounded_refusal(lambda: ready.http.post("/login", json=who), {"none"})
-        assert ready.append("redis", "tokens", 1).status_code == 201
-    finally:
-        stack["mongo"].start()
-    eventually(lambda: ready.http.post("/accounts", json=who).status_code in (201, 409))
-    assert ready.http.post("/login", json=who).status_code == 200
-
-
 @pytest.mark.parametrize("fault", ["kill", "pause"])
 def test_live_sockets_outlive_redis_and_are_counted_again(ready, stack, fault):
     with ready.socket() as one, ready.socket() as two:
@@ -451,6 +411,11 @@ def test_no_log_holds_a_secret(ready, stack, urls):
         ({"PING_S": "nan"}, "PING_S"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
         ({"REDIS_URL": "http://:hidden@x"}, "REDIS_URL"),
+        ({"GITHUB_URL": "ftp://id:hidden@x"}, "GITHUB_URL"),
+        ({"GITHUB_URL": "http://x:1"}, "client's id and secret"),
+        ({"GITHUB_URL": "http://id@x:1"}, "client's id and secret"),
+        ({"GITHUB_URL": "http://id:hidden@x:port"}, "client's id and secret"),
+        ({"PASSWORD_COST": "none"}, "PASSWORD_COST"),
     ],
 )
 def test_an_environment_that_makes_no_sense_is_one_clear_line(environment, said):
