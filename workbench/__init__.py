@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from workbench.checkers import delivered as delivered
     from workbench.checkers import durable as durable
     from workbench.checkers import expect as expect
+    from workbench.checkers import frugal as frugal
     from workbench.checkers import isolated as isolated
     from workbench.checkers import latency as latency
     from workbench.checkers import matched as matched
     from workbench.checkers import ordered as ordered
     from workbench.checkers import recovered as recovered
+    from workbench.checkers import stable as stable
     from workbench.checkers import unique as unique
     from workbench.evidence import Evidence as Evidence
     from workbench.faults import Delay as Delay
@@ -65,11 +67,13 @@ _HOME = {
             "delivered",
             "durable",
             "expect",
+            "frugal",
             "isolated",
             "latency",
             "matched",
             "ordered",
             "recovered",
+            "stable",
             "unique",
         ],
         "workbench.checkers",

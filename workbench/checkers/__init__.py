@@ -13,11 +13,13 @@ from workbench.checkers.delivered import delivered
 from workbench.checkers.durable import durable
 from workbench.checkers.expect import expect
 from workbench.checkers.finding import Finding, Verdict, merge
+from workbench.checkers.frugal import frugal
 from workbench.checkers.isolated import isolated
 from workbench.checkers.latency import latency
 from workbench.checkers.matched import matched
 from workbench.checkers.ordered import ordered
 from workbench.checkers.recovered import recovered
+from workbench.checkers.stable import stable
 from workbench.checkers.unique import unique
 
 __all__ = [
@@ -31,11 +33,13 @@ __all__ = [
     "delivered",
     "durable",
     "expect",
+    "frugal",
     "isolated",
     "latency",
     "matched",
     "merge",
     "ordered",
     "recovered",
+    "stable",
     "unique",
 ]

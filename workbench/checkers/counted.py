@@ -12,11 +12,12 @@ from workbench.errors import UsageError
 from workbench.history import History
 
 
-def counted(history: History, *, faults: bool = True) -> Finding:
+def counted(history: History, *, closed: bool = False, faults: bool = True) -> Finding:
     """Judge the ok operations of kind ``count``, whose value is ``{"reported": int, "open": int}`` at a quiet moment.
 
-    Held when reported and open agree every time, at least once after the last heal while something was open. Refuted
-    when they differ; the counterexample is the first such operation.
+    Held when reported and open agree every time, at least once after the last heal while something was open, and, with
+    ``closed=True``, once more at the end when nothing was open any more. Refuted when they differ; the counterexample
+    is the first such operation.
     Measured: ``counts``, ``counts_after_heal``, ``wrong``, ``reported``, ``open`` (the last two of the last count).
     Raises `UsageError` if a count carries anything else.
     """
@@ -37,7 +38,7 @@ def counted(history: History, *, faults: bool = True) -> Finding:
         (reported, opened), row = pairs[wrong[0]], rows[wrong[0]]
         text = (
             f"{len(wrong):,} of {plural(len(rows), 'count')} were wrong: at {c.called[row]:.2f} s the system reported "
-            f"{plural(reported, 'connection')} while {opened:,} {'was' if opened == 1 else 'were'} open."
+            f"{plural(reported, 'connection')} while {opened:,} {_were(opened)} open."
         )
         example = [operation(history, row)]
         return judge(history, "refuted", text, measured=measured, counterexample=example, faults=faults)
@@ -47,11 +48,18 @@ def counted(history: History, *, faults: bool = True) -> Finding:
     if not any(opened for (_, opened), is_late in zip(pairs, late, strict=True) if is_late):
         text = f"No connection was open when they were counted after the last heal ({plural(after, 'count')})."
         return judge(history, "unknown", text, measured=measured)
+    if closed and pairs[-1][1]:
+        text = f"{plural(pairs[-1][1], 'connection')} {_were(pairs[-1][1])} still open when they were counted last."
+        return judge(history, "unknown", text, measured=measured)
     text = (
         f"{len(rows):,} of {plural(len(rows), 'count')} agreed, {after:,} of them after the last heal; "
         f"the last reported {plural(pairs[-1][0], 'connection')}, as many as were open."
     )
     return judge(history, "held", text, measured=measured, faults=faults)
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -32,8 +32,10 @@ class History:
     ``clients``, ``drivers``, ``timeout_s``, ``steady``, ``started`` (ISO UTC), ``workloads``, ``faults``, ``lost_rows``
     (rows of a damaged file that could not be read), ``path``. Of the load: ``due`` and ``started_of_due`` (starts the
     schedule asked for, and those made), ``late_starts`` (of idle clients), ``worst_late_s``, ``driver_cpu_s`` (of the
-    busiest driver), ``driver_rss_bytes`` (``before`` clients connect and at the ``end``, of all drivers). With a rate
-    in steps, ``steps``: of each ``begin_s``, ``rate_hz``, ``due``, ``started``, ``late``, ``driver_busy_s``."""
+    busiest driver), ``driver_rss_bytes`` (``before`` clients connect and at the ``end``, of all drivers),
+    ``service_rss_bytes`` (of each service by its name the same, when all was asked and connections are still open).
+    With a rate in steps, ``steps``: of each ``begin_s``, ``rate_hz``, ``due``, ``started``, ``late``,
+    ``driver_busy_s``."""
 
     @classmethod
     def of(

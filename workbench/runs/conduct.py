@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.driver import Counts, Drivers
-from workbench.errors import DriverError, HistoryError
+from workbench.errors import DriverError, HistoryError, ServiceError
 from workbench.faults import Planned, Repeated
 from workbench.history import Doubt, History, disk
 from workbench.history.folder import run_folder
@@ -92,6 +93,7 @@ class _Run:
     def __init__(self, stack: Stack, plan: Plan, folder: Path, live: Live) -> None:
         self._stack, self._plan, self._folder, self._live = stack, plan, folder, live
         self._doubts: list[Doubt] = []
+        self._weights: dict[str, dict[str, int]] = {}
         self._began_ns = time.monotonic_ns()
         self._t0_ns = 0
         self._schedule: Schedule | None = None
@@ -105,6 +107,7 @@ class _Run:
             import pyarrow.parquet  # noqa: F401  # while the drivers start: the record will need it at the end
 
             drivers.wait_ready(self._live.show_prepared)
+            self._weigh("before")
             self._t0_ns = time.monotonic_ns() + _LEAD_NS
             drivers.go(self._t0_ns)
             self._schedule = Schedule(
@@ -112,6 +115,7 @@ class _Run:
             )
             self._schedule.start()
             if self._watch(drivers, self._schedule):
+                self._weigh("end")
                 drivers.ask_finally(within_s=FINAL_S)
                 drivers.end(within_s=FINAL_S + 2 * self._plan.timeout_s + 1)
                 self._look_for_deaths()
@@ -156,6 +160,12 @@ class _Run:
                 self._doubts.append(doubt)
         return bool(new)
 
+    def _weigh(self, moment: str) -> None:
+        """How much memory each service has; of what runs elsewhere it is not known."""
+        for name in self._stack:
+            with contextlib.suppress(ServiceError):
+                self._weights.setdefault(name, {})[moment] = self._stack[name].resources().rss_bytes
+
     def _record(self) -> History:
         """The whole record, on disk if that can be, and in any case in memory."""
         drivers = self._drivers
@@ -170,6 +180,7 @@ class _Run:
         if lost or any(part.damaged for part in parts):
             doubts.append(disk.damage(lost))
         facts = disk.facts_of(self._folder) | {"lost_rows": lost, "path": str(self._folder)} | load(self._plan, counts)
+        facts["service_rss_bytes"] = self._weights
         windows = self._schedule.windows if self._schedule else ()
         history = History(disk.columns_of(rows), windows, tuple(doubts), facts)
         if drivers is not None and drivers.failures:
