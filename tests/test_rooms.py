@@ -530,8 +530,12 @@ def test_who_was_on_a_killed_process_goes_on_at_another(one, room, stack, tmp_pa
 
 def test_rooms_wait_for_a_redis_that_is_not_there_yet(room, tmp_path):
     with Stack("redis") as stack:
+        kept = {"REDIS_URL": stack["redis"].url, "KEY_FILE": str(tmp_path / "key.pem"), **SETTINGS}
+        with app(tmp_path / "before.log", **kept) as before:
+            token = before.token
         stack["redis"].kill()
-        with app(tmp_path / "app.log", REDIS_URL=stack["redis"].url, **SETTINGS) as early:
+        with app(tmp_path / "app.log", **kept) as early:
+            early.token = token
             answer = post(early, room, 1)
             assert (answer.status_code, answer.json()["effect"]) == (503, "none")
             stack["redis"].start()

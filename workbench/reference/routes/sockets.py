@@ -16,13 +16,15 @@ Every frame is a JSON object with a ``type``:
 A ``ref`` of the client's choice (a number or a short text) comes back in the answer of what is about rooms. What
 can't be understood or done is answered with ``{"type": "error", "code": …, "detail": …, "effect": …}`` and the socket
 stays open. Close codes: 1009 a frame is larger than `LARGEST_FRAME`, 1011 no pong came in time (``PING_S``), 1013 the
-socket reads too slowly (``wire.py``).
+socket reads too slowly (``wire.py``), 4401 its session has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -35,12 +37,16 @@ from workbench.reference.rooms.messages import error
 from workbench.reference.rooms.visitor import Visitor
 from workbench.reference.routes.echo import dawdle
 from workbench.reference.system import Here, System, User
+from workbench.reference.tokens import Identity
 from workbench.reference.wire import Line, line_of, text_frame
 
 router = APIRouter()
 
 LARGEST_FRAME = 64 * 1024
 """Bytes."""
+
+OVER = 4401
+"""The close code for a socket whose session has ended: log in again."""
 
 LIFE_S = 2.0
 """How long a socket lives under the defect ``drops_sockets``."""
@@ -57,14 +63,16 @@ async def connections(system: Here, user: User) -> dict[str, int]:
 async def socket(websocket: WebSocket, system: Here) -> None:
     connection = token_hex(8)
     try:
-        user = await _admit(websocket, system, connection)
+        who = await _admit(websocket, system, connection)
     except Problem as problem:
         await websocket.send_denial_response(problem.response())
         return
     line = line_of(websocket.scope)
-    visitor = Visitor(system.rooms(), line, user)
+    visitor = Visitor(system.rooms(), line, who.user)
+    stop_watching: Callable[[], None] | None = None
     try:
         await websocket.accept()
+        stop_watching = system.sessions.watch(who.session, partial(line.end, OVER, "session-ended"))
         if system.settings.has("drops_sockets"):
             asyncio.get_running_loop().call_later(LIFE_S, line.end, 1011, "dropped")
         await _serve(line, visitor, system)
@@ -73,18 +81,20 @@ async def socket(websocket: WebSocket, system: Here) -> None:
     except Problem as problem:
         line.end(1013, problem.kind)
     finally:
+        if stop_watching is not None:
+            stop_watching()
         visitor.go()
         system.connections().leave(connection)
 
 
-async def _admit(websocket: WebSocket, system: System, connection: str) -> str:
-    """Everything that can refuse a socket does so before the upgrade; the user. Raises `Problem`."""
+async def _admit(websocket: WebSocket, system: System, connection: str) -> Identity:
+    """Everything that can refuse a socket does so before the upgrade. Raises `Problem`."""
     origin = websocket.headers.get("origin", "")
     if origin not in system.settings.allowed_origins:
         raise Problem(403, "forbidden-origin", "Sockets are opened from an allowed Origin only (ALLOWED_ORIGINS).")
-    user = system.tokens.verify(websocket.headers.get("authorization")).user
-    await system.connections().join(connection, user)
-    return user
+    who = system.tokens.verify(websocket.headers.get("authorization"))
+    await system.connections().join(connection, who.user)
+    return who
 
 
 async def _serve(line: Line, visitor: Visitor, system: System) -> None:
