@@ -30,8 +30,8 @@ async def journey(visitor: Visitor) -> tuple[Any, Any]:
 @cases.proves("a password is kept as a memory-hard hash and no other way")
 async def memory_hard(visitor: Visitor) -> tuple[Any, Any]:
     who = await visitor.register()
-    async with visitor.users() as users:
-        document = await users.find_one({"email": who["email"]}) or {}
+    users = await visitor.users()
+    document = await users.find_one({"email": who["email"]}) or {}
     kept = re.match(r"\$(argon2id)\$v=\d+\$m=(\d+),", str(document.get("password_hash", "")))
     found = {
         "hash": kept[1] if kept else "none",
@@ -46,8 +46,8 @@ async def salted(visitor: Visitor) -> tuple[Any, Any]:
     one = await visitor.register()
     other = {**visitor.credentials(), "password": one["password"]}
     (await visitor.app.post("/accounts", json=other)).raise_for_status()
-    async with visitor.users() as users:
-        documents = await users.find({"email": {"$in": [one["email"], other["email"]]}}).to_list()
+    users = await visitor.users()
+    documents = await users.find({"email": {"$in": [one["email"], other["email"]]}}).to_list()
     return {"hashes": 2}, {"hashes": len({document.get("password_hash") for document in documents})}
 
 
@@ -88,8 +88,8 @@ async def somebody_else(visitor: Visitor) -> tuple[Any, Any]:
 async def change_somebody_else(visitor: Visitor) -> tuple[Any, Any]:
     guest, other = await visitor.guest(), await visitor.regular()
     answer = await visitor.app.patch(f"/users/{other.id}", json={"name": "Mallory"}, headers=bearer(guest.access))
-    async with visitor.users() as users:
-        document = await users.find_one({"_id": other.id}) or {}
+    users = await visitor.users()
+    document = await users.find_one({"_id": other.id}) or {}
     expected = {**refused(403, "forbidden"), "changed": False}
     return expected, {**said(answer), "changed": document.get("name") == "Mallory"}
 
@@ -98,8 +98,8 @@ async def change_somebody_else(visitor: Visitor) -> tuple[Any, Any]:
 async def delete_somebody_else(visitor: Visitor) -> tuple[Any, Any]:
     guest, other = await visitor.guest(), await visitor.guest()
     answer = await visitor.app.delete(f"/users/{other.id}", headers=bearer(guest.access))
-    async with visitor.users() as users:
-        left = await users.count_documents({"_id": other.id})
+    users = await visitor.users()
+    left = await users.count_documents({"_id": other.id})
     return {**refused(403, "forbidden"), "left": 1}, {**said(answer), "left": left}
 
 

@@ -23,8 +23,8 @@ SHOWN = ("email", "name", "login", "github_id", "avatar_url", "created", "last_l
 async def made(visitor: Visitor) -> tuple[Any, Any]:
     guest = await visitor.guest()
     shown = (await visitor.app.get("/users/me", headers=bearer(guest.access))).raise_for_status().json()
-    async with visitor.users() as users:
-        document = await users.find_one({"_id": guest.id}) or {}
+    users = await visitor.users()
+    document = await users.find_one({"_id": guest.id}) or {}
     same = {"email": guest.email, "name": shown.get("name"), "created": shown.get("created")}
     return same, {name: document.get(name) for name in same}
 
@@ -42,8 +42,8 @@ async def shown(visitor: Visitor) -> tuple[Any, Any]:
 async def changed(visitor: Visitor) -> tuple[Any, Any]:
     guest, name = await visitor.guest(), f"Name {secrets.token_hex(4)}"
     answer = await visitor.app.patch(f"/users/{guest.id}", json={"name": name}, headers=bearer(guest.access))
-    async with visitor.users() as users:
-        document = await users.find_one({"_id": guest.id}) or {}
+    users = await visitor.users()
+    document = await users.find_one({"_id": guest.id}) or {}
     expected = {"status": 200, "answered": name, "in the database": name}
     return expected, {**said(answer), "answered": answer.json().get("name"), "in the database": document.get("name")}
 
@@ -52,8 +52,8 @@ async def changed(visitor: Visitor) -> tuple[Any, Any]:
 async def deleted(visitor: Visitor) -> tuple[Any, Any]:
     guest, other = await visitor.guest(), await visitor.regular()
     answer = await visitor.app.delete(f"/users/{guest.id}", headers=bearer(guest.access))
-    async with visitor.users() as users:
-        left = [user async for user in users.find({"_id": {"$in": [guest.id, other.id]}})]
+    users = await visitor.users()
+    left = [user async for user in users.find({"_id": {"$in": [guest.id, other.id]}})]
     expected = {"status": 204, "left": [other.id]}
     return expected, {**said(answer), "left": [user["_id"] for user in left]}
 
@@ -81,16 +81,16 @@ async def again(visitor: Visitor) -> tuple[Any, Any]:
 async def refused_leaves_nobody(visitor: Visitor) -> tuple[Any, Any]:
     who = await visitor.register()
     answer = await visitor.app.post("/accounts", json=who)
-    async with visitor.users() as users:
-        left = await users.count_documents({"email": who["email"]})
+    users = await visitor.users()
+    left = await users.count_documents({"email": who["email"]})
     return {**refused(409, "taken"), "documents": 1}, {**said(answer), "documents": left}
 
 
 @cases.proves("the database has unique indexes of addresses and GitHub ids")
 async def indexes(visitor: Visitor) -> tuple[Any, Any]:
     await visitor.regular()
-    async with visitor.users() as users:
-        known = await users.index_information()
+    users = await visitor.users()
+    known = await users.index_information()
     unique = {str(one["key"][0][0]) for one in known.values() if one.get("unique")}
     return ["email", "github_id"], sorted(unique - {"_id"})
 
@@ -98,21 +98,21 @@ async def indexes(visitor: Visitor) -> tuple[Any, Any]:
 @cases.proves("the database itself refuses a second user with an address")
 async def same_address(visitor: Visitor) -> tuple[Any, Any]:
     guest = await visitor.regular()
-    async with visitor.users() as users:
-        return "refused", await _insert(users, {"email": guest.email})
+    users = await visitor.users()
+    return "refused", await _insert(users, {"email": guest.email})
 
 
 @cases.proves("the database itself refuses a second user with a GitHub id")
 async def same_id(visitor: Visitor) -> tuple[Any, Any]:
     await visitor.regular()
     github_id = -secrets.randbits(40)  # nobody's: GitHub's are positive
-    async with visitor.users() as users:
-        one = {"_id": secrets.token_hex(12), "email": f"{github_id}@example.com", "github_id": github_id}
-        await users.insert_one(dict(one))
-        try:
-            return "refused", await _insert(users, {"email": f"other{github_id}@example.com", "github_id": github_id})
-        finally:
-            await users.delete_one({"_id": one["_id"]})
+    users = await visitor.users()
+    one = {"_id": secrets.token_hex(12), "email": f"{github_id}@example.com", "github_id": github_id}
+    await users.insert_one(dict(one))
+    try:
+        return "refused", await _insert(users, {"email": f"other{github_id}@example.com", "github_id": github_id})
+    finally:
+        await users.delete_one({"_id": one["_id"]})
 
 
 async def _insert(users: AsyncCollection[Document], document: dict[str, Any]) -> str:

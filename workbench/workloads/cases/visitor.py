@@ -7,7 +7,7 @@ import itertools
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -63,6 +63,8 @@ class Visitor:
         """Another instance of the application, if there is one."""
         self._note: Callable[..., None] = _nobody_listens
         self._regular: Guest | None = None
+        self._users: AsyncCollection[Document] | None = None
+        self._open = AsyncExitStack()
         self._numbers = itertools.count()
 
     def listen(self, note: Callable[..., None]) -> None:
@@ -70,6 +72,7 @@ class Visitor:
         self._note = note
 
     async def close(self) -> None:
+        await self._open.aclose()
         await self.app.aclose()
         await self.elsewhere.aclose()
 
@@ -113,9 +116,11 @@ class Visitor:
 
     # --- what else a case looks at
 
-    def users(self) -> AbstractAsyncContextManager[AsyncCollection[Document]]:
+    async def users(self) -> AsyncCollection[Document]:
         """The users in the document database, past the application."""
-        return users_at(self.place.urls["mongo"])
+        if self._users is None:
+            self._users = await self._open.enter_async_context(users_at(self.place.urls["mongo"]))
+        return self._users
 
     @asynccontextmanager
     async def socket(self, guest: Guest) -> AsyncIterator[ClientConnection]:
