@@ -70,6 +70,14 @@ def half_made_user(stack, log):
         assert users.count_documents({"login": "whole"}) == 1
 
 
+def state_not_checked(stack, log):
+    with broken(stack, log, "state_not_checked") as (it, _), Browser(it) as attacker, Browser(it) as victim:
+        back = attacker.agree(attacker.begin("mallory"))
+        assert victim.come_back(back).status_code == 400  # without a cookie of its own it is not believed
+        victim.begin("victim")
+        assert victim.come_back(back).json()["user"]["login"] == "mallory"
+
+
 def profile_not_saved(stack, log):
     with broken(stack, log, "profile_not_saved") as (it, users), Browser(it) as browser:
         browser.log_in()

@@ -183,9 +183,11 @@ def sockets_need_redis(stack, log):
 
 
 def not_ready_lies(stack, log):
-    with broken(stack, log, "not_ready_lies") as it, killed(stack["redis"]):
-        assert it.append("redis", "lie", 1).status_code == 503
-        assert it.http.get("/ready").json() == {"ready": True, "dependencies": {"redis": "ok"}}
+    with broken(stack, log, "not_ready_lies") as it:
+        assert it.append("redis", "lie", 1).status_code == 201
+        with killed(stack["redis"]):
+            assert it.append("redis", "lie", 2).status_code == 503
+            assert it.http.get("/ready").json() == {"ready": True, "dependencies": {"redis": "ok"}}
 
 
 @pytest.mark.parametrize("defect", [defect for defect in DEFECTS if defect in globals()])

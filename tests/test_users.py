@@ -3,6 +3,7 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Timer
 
 import pytest
 from browser import Browser
@@ -243,6 +244,33 @@ def test_several_waits_of_one_request_share_the_deadline(stack):
     with pytest.raises(Unavailable, match="in time") as late:
         asyncio.run(two())
     assert late.value.effect == "unknown"  # the first one has changed something
+
+
+def test_what_a_request_has_waited_before_counts():
+    async def late():
+        deadline = Deadline(10)
+        with deadline.together(spent_s=10):
+            async with deadline.attempt("one", changes=True, failures=OSError):
+                await asyncio.sleep(10)
+
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="in time") as wrong:
+        asyncio.run(late())
+    assert time.monotonic() - began < 5 and wrong.value.effect == "none"
+
+
+def test_a_login_does_not_wait_for_two_stores_one_after_the_other(running, stack):
+    guest = Guest(running, "patient@example.com")
+    stack["mongo"].pause()
+    stack["redis"].pause()
+    Timer(0.6 * DEADLINE_S, stack["mongo"].resume).start()
+    try:
+        document = refused(guest.log_in, {"unknown"}, within_s=DEADLINE_S + MARGIN_S)
+    finally:
+        stack["redis"].resume()
+        stack["mongo"].resume()
+    assert document["dependency"] == "redis"
+    eventually(lambda: guest.log_in().status_code == 200)
 
 
 # --- where they are kept

@@ -79,9 +79,12 @@ class Deadline:
         self.seconds = None if seconds is None else seconds * SHARE
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """The uses of dependencies inside are parts of one: one bound for all, one effect."""
-        until = None if self.seconds is None else asyncio.get_running_loop().time() + self.seconds
+    def together(self, *, spent_s: float = 0.0) -> Iterator[None]:
+        """The uses of dependencies inside are parts of one: one bound for all, one effect.
+
+        ``spent_s`` is what the request has waited for dependencies before, seconds.
+        """
+        until = None if self.seconds is None else asyncio.get_running_loop().time() + self.seconds - spent_s
         token = _together.set(_Together(until))
         try:
             yield
