@@ -337,6 +337,22 @@ def test_sessions_echo_and_are_counted_by_account(stack):
     assert uvloop.run(talk()) == ([two, two, one], one, [True, True, True])
 
 
+def test_sessions_are_counted_once_more_after_they_were_closed(stack):
+    workload = Sessions(sockets=2)
+    assert workload.final(1, 4, 9) == []
+    assert [ask.value for ask in workload.final(2, 4, 9)] == [None, "closed"]
+    assert len(workload.final(40, 50, 9)) == 1, "of the first accounts only"
+
+    async def talk():
+        shared = await workload.prepare({"app": stack.url("app")}, "a1b2c3", range(2))
+        sessions = [await workload.connect(shared, client) for client in range(2)]
+        counted = [await workload.do(sessions[0], ask) for ask in workload.final(0, 2, 9)]
+        return counted, [session.closed for session in sessions]
+
+    two, none = ({"reported": n, "open": n} for n in (2, 0))
+    assert uvloop.run(talk()) == ([two, none], [True, True])
+
+
 def test_a_session_from_a_foreign_origin_is_refused(stack):
     workload = Sessions(origin="http://elsewhere.example")
 

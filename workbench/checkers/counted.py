@@ -53,7 +53,7 @@ def counted(history: History, *, closed: bool = False, faults: bool = True) -> F
         return judge(history, "unknown", text, measured=measured)
     text = (
         f"{len(rows):,} of {plural(len(rows), 'count')} agreed, {after:,} of them after the last heal; "
-        f"the last reported {plural(pairs[-1][0], 'connection')}, as many as were open."
+        f"at most {plural(max(reported for reported, _ in pairs), 'connection')} at once, {pairs[-1][0]:,} at the end."
     )
     return judge(history, "held", text, measured=measured, faults=faults)
 

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,9 @@ QUIET_S = 0.15
 COUNTED_IN_STEADY = 10
 """In the steady state so many accounts are counted: to count thousands would be a load of its own."""
 
+CLOSED = "closed"
+"""As the value of a count: the account's sessions are closed first."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sessions:
@@ -40,8 +44,9 @@ class Sessions:
 
     Kinds: ``connect`` (opening a session), ``echo`` (value: its number), ``leave``, and ``count`` (key: the account;
     value: ``{"reported": …, "open": …}``: how many sessions the application says the account has, and how many its
-    clients hold open), taken once in the steady state, of at most `COUNTED_IN_STEADY` accounts, and once at the end, of
-    every account, when none of its sessions has come or gone for a moment.
+    clients hold open), taken once in the steady state, of at most `COUNTED_IN_STEADY` accounts, once at the end, of
+    every account, and then again of as many as in the steady state, whose sessions are closed before. It is taken when
+    none of the account's sessions has come or gone for a moment.
     """
 
     payload: int = 64
@@ -89,6 +94,8 @@ class Sessions:
 
     async def do(self, connection: Session, ask: Ask) -> Any:
         if ask.kind == "count":
+            if ask.value == CLOSED:
+                await connection.account.leave()
             return await connection.account.count()
         if ask.kind == "leave":
             return await connection.leave()
@@ -110,14 +117,15 @@ class Sessions:
         connection.socket.close()
 
     def steady(self, rank: int, of: int) -> Sequence[Ask]:
-        return self._count(rank) if rank < COUNTED_IN_STEADY * self.sockets else []
+        return self._count(rank, most=COUNTED_IN_STEADY)
 
     def final(self, rank: int, of: int, turns: int) -> Sequence[Ask]:
-        return self._count(rank)
+        return [*self._count(rank), *self._count(rank, CLOSED, most=COUNTED_IN_STEADY)]
 
-    def _count(self, rank: int) -> list[Ask]:
+    def _count(self, rank: int, value: str | None = None, *, most: float = inf) -> list[Ask]:
         """Asked by the first client of each account."""
-        return [] if rank % self.sockets else [Ask("count", f"account {rank // self.sockets}")]
+        account, other = divmod(rank, self.sockets)
+        return [] if other or account >= most else [Ask("count", f"account {account}", value)]
 
 
 class Unanswered(Exception):
@@ -228,6 +236,10 @@ class Account:
         finally:
             self._moving -= 1
             self._moved_at = time.monotonic()
+
+    async def leave(self) -> None:
+        """Close all of its sessions in order."""
+        await asyncio.gather(*(session.leave() for session in self.sessions))
 
     async def count(self) -> dict[str, int]:
         """Ask the application at a quiet moment: none has come or gone shortly before, and none while it is asked."""
