@@ -7,8 +7,10 @@ registration: hand the object to ``run``. `Appends` is the one to copy.
 
 from workbench.workloads.appends import Appends
 from workbench.workloads.asking import Ask, Workload
+from workbench.workloads.broadcasts import Broadcasts
 from workbench.workloads.cases import Cases
 from workbench.workloads.logins import Logins
+from workbench.workloads.rooms import Rooms
 from workbench.workloads.sessions import Sessions
 
-__all__ = ["Appends", "Ask", "Cases", "Logins", "Sessions", "Workload"]
+__all__ = ["Appends", "Ask", "Broadcasts", "Cases", "Logins", "Rooms", "Sessions", "Workload"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from workbench.workloads.wire import Wire
@@ -24,7 +24,7 @@ class Resp(Wire):
         self._buffer = b""
 
     @classmethod
-    async def to(cls, url: str) -> Resp:
+    async def to(cls, url: str) -> Self:
         """Connect to ``redis://user:password@host:port/db`` and log in."""
         parts = urlsplit(url)
         wire = await cls.open(parts.hostname or "127.0.0.1", parts.port or 6379)
@@ -40,24 +40,33 @@ class Resp(Wire):
 
     async def command(self, *words: str | int) -> Any:
         """Send a command. Raises `RedisError` for an error reply."""
-        data = [b"*%d\r\n" % len(words)]
-        for word in words:
-            text = str(word).encode()
-            data.append(b"$%d\r\n%b\r\n" % (len(text), text))
-        return await self.ask(b"".join(data))
+        return await self.ask(command(*words))
 
     def feed(self, data: bytes) -> None:
-        self._buffer += data
+        if data[:1] == b":" and not self._buffer and data.find(b"\r\n") == len(data) - 2:  # as most are
+            self.answer(int(data[1:]))
+            return
+        self._buffer = data = self._buffer + data if self._buffer else data
+        at = 0
         try:
-            while self._buffer:
-                reply, end = _parse(self._buffer, 0)
-                self._buffer = self._buffer[end:]
+            while at < len(data):
+                reply, at = _parse(data, at)
                 self.answer(reply)
         except IndexError:
             pass  # not all here yet
         except ValueError:
-            self.answer(ConnectionError(f"not a Redis reply: {self._buffer[:20]!r}"))
+            self.answer(ConnectionError(f"not a Redis reply: {data[at : at + 20]!r}"))
             self.close()
+        self._buffer = data[at:]
+
+
+def command(*words: str | int) -> bytes:
+    """A command as it travels."""
+    data = [b"*%d\r\n" % len(words)]
+    for word in words:
+        text = str(word).encode()
+        data.append(b"$%d\r\n%b\r\n" % (len(text), text))
+    return b"".join(data)
 
 
 def _parse(data: bytes, at: int) -> tuple[Any, int]:
