@@ -67,6 +67,8 @@ def test_the_repr_is_a_sentence(history):
 
 def test_it_is_filtered_by_what_operations_are(history):
     assert len(history.where(kind="append")) == 4
+    assert len(history.where(kind=["append", "read", "no such kind"])) == 5
+    assert len(history.where(kind=[])) == 0
     assert len(history.where(workload="appends")) == 5
     assert len(history.where(workload="sessions", kind="append")) == 0
     assert [o.value for o in history.where(outcome="fail")] == [2]

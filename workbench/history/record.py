@@ -91,7 +91,7 @@ class History:
         self,
         *,
         workload: str | None = None,
-        kind: str | None = None,
+        kind: str | Sequence[str] | None = None,
         key: str | None = None,
         outcome: Outcome | None = None,
         fault: str | Sequence[str] | None = None,
@@ -100,8 +100,9 @@ class History:
         """The same history with only the operations that match; doubts and facts stay.
 
         A ``workload`` matches its name or the first words of it: ``where(workload="appends")``
-        matches ``appends in redis``. A ``fault`` keeps only the windows whose label holds one of the words:
-        ``where(fault="redis")`` keeps ``kill redis`` and ``cut off redis``; else all windows stay.
+        matches ``appends in redis``. Of several kinds each matches: ``where(kind=["append", "read"])``. A ``fault``
+        keeps only the windows whose label holds one of the words: ``where(fault="redis")`` keeps ``kill redis`` and
+        ``cut off redis``; else all windows stay.
         """
         c = self.columns
         mask = np.ones(len(self), dtype=bool)
@@ -109,7 +110,8 @@ class History:
             wanted = [i for i, name in enumerate(c.workload.names) if f"{name} ".startswith(f"{workload} ")]
             mask &= np.isin(c.workload.codes, wanted)
         if kind is not None:
-            mask &= c.kind.codes == c.kind.code(kind)
+            kinds = [kind] if isinstance(kind, str) else kind
+            mask &= np.isin(c.kind.codes, [c.kind.code(one) for one in kinds])
         if key is not None:
             mask &= c.key.codes == c.key.code(key)
         if outcome is not None:
