@@ -20,6 +20,8 @@ from workbench.workloads.sockets import Socket, SocketClosed, open_socket
 if TYPE_CHECKING:
     from workbench.history import Outcome
 
+GOLDEN = (5**0.5 - 1) / 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rooms:
@@ -32,9 +34,9 @@ class Rooms:
     every so many turns, and joins in the next as somebody who was never there.
 
     Kinds: ``join`` (opening the socket and joining; key: the room; value: the id after which messages follow, if
-    they have one), ``send`` (key: any room; value: the number of the message, unique over the run), ``receive`` (key:
-    the room of which the message says it is; value: its number; intended: when the sender was due), ``leave`` and, at
-    the end, ``settle`` (waits until nothing has arrived for a moment).
+    they have one), ``leave``, ``send`` (key: any room; value: the number of the message, unique over the run),
+    ``receive`` (key: the room of which the message says it is; value: its number; intended: when the sender was due)
+    and, at the end, ``settle`` (waits until nothing has arrived for a moment).
     A socket that broke is opened anew in the client's next turn; nothing is sent twice.
     """
 
@@ -77,9 +79,8 @@ class Rooms:
         return _Shared(ways, await log_in(urls["app"]), run, ranks)
 
     async def connect(self, shared: _Shared, client: int) -> _Member:
-        rank = shared.ranks[client]
-        key = f"r{rank % self.rooms}"
-        sent_to, heard_at = shared.ways[rank // self.rooms % len(shared.ways)]
+        key = self.room_of(client)
+        sent_to, heard_at = shared.ways[shared.ranks[client] // self.rooms % len(shared.ways)]
         member = _Member(shared, client, sent_to)
         headers = {"Authorization": f"Bearer {shared.token}", "Origin": self.origin}
         member.socket = await open_socket(f"ws://{urlsplit(heard_at).netloc}/ws", member, headers=headers)
@@ -92,14 +93,18 @@ class Rooms:
 
     def next(self, rng: random.Random, client: int, n: int) -> Ask:
         if self.leave_every is not None and (n + client) % self.leave_every == self.leave_every - 1:
-            return Ask("leave")
+            return Ask("leave", self.room_of(client))
         return Ask("send", f"r{rng.randrange(self.rooms)}", n * STRIDE + client)
+
+    def room_of(self, client: int) -> str:
+        """Steps of the golden ratio fill the rooms alike, be it by all clients or by every second or third."""
+        return f"r{int(client * GOLDEN % 1 * self.rooms)}"
 
     async def do(self, connection: _Member, ask: Ask) -> Any:
         if ask.kind == "settle":
             return await connection.shared.quiet.settle()
         if ask.kind == "leave":
-            return await connection.leave()
+            return await connection.leave(ask.key)
         await connection.send(ask.key, write(ask, self.payload), self.relay)
         return None
 
@@ -150,7 +155,6 @@ class _Member:
         self.shared = shared
         self.opened: tuple[str, str | None]
         self._client, self._sent_to = client, sent_to
-        self._key = ""
         self._told = Told()
         self._asked: asyncio.Future[dict[str, Any]] | None = None
         self._http: Http | None = None
@@ -163,12 +167,11 @@ class _Member:
         frame = {"type": "join", "room": self._room(key), "relay": relay}
         if last := self.shared.last.get(self._client):
             frame["after"] = last
-        self._key = key
         self.opened = key, (await self._ask(frame))["last"]
 
-    async def leave(self) -> None:
+    async def leave(self, key: str) -> None:
         """Leave the room and close the socket."""
-        await self._ask({"type": "leave", "room": self._room(self._key)})
+        await self._ask({"type": "leave", "room": self._room(key)})
         self.shared.last.pop(self._client, None)
         await self.socket.leave()
 
