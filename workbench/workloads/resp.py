@@ -43,7 +43,7 @@ class Resp(Wire):
         return await self.ask(command(*words))
 
     def feed(self, data: bytes) -> None:
-        if data[:1] == b":" and not self._buffer and data.find(b"\r\n") == len(data) - 2:  # as most are
+        if data.startswith(b":") and not self._buffer and 0 < data.find(b"\r\n") == len(data) - 2:  # as most are
             self.answer(int(data[1:]))
             return
         self._buffer = data = self._buffer + data if self._buffer else data

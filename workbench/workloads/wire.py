@@ -9,6 +9,7 @@ breaks. (Where a library can be made to do just that, it is used: pymongo, psyco
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Self, cast
 
 
@@ -18,7 +19,7 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self.closed = False
         self._transport: asyncio.Transport | None = None
-        self._waiting: asyncio.Future[Any] | None = None
+        self._waiting: Callable[[Any], None] | None = None
 
     @classmethod
     async def open(cls, host: str, port: int) -> Self:
@@ -28,11 +29,28 @@ class Wire(asyncio.Protocol):
 
     async def ask(self, data: bytes) -> Any:
         """Send and wait for the answer. Raises `ConnectionError` if the connection breaks before it is complete."""
+        answered = asyncio.get_running_loop().create_future()
+
+        def settle(value: Any) -> None:
+            if answered.done():
+                self.close()  # nobody waits any more
+            elif isinstance(value, BaseException):
+                answered.set_exception(value)
+            else:
+                answered.set_result(value)
+
+        self.pose(data, settle)
+        return await answered
+
+    def pose(self, data: bytes, answer: Callable[[Any], None]) -> None:
+        """Send, and have ``answer`` called with the answer, or with the exception `ask` would raise.
+
+        Raises `ConnectionResetError` if nothing can be sent any more.
+        """
         if self._transport is None or self.closed:
             raise ConnectionResetError("the connection is closed")
-        self._waiting = asyncio.get_running_loop().create_future()
+        self._waiting = answer
         self._transport.write(data)
-        return await self._waiting
 
     def close(self) -> None:
         if self._transport is not None:
@@ -44,12 +62,10 @@ class Wire(asyncio.Protocol):
     def answer(self, value: Any) -> None:
         """Give the open question its answer; an exception is raised there."""
         waiting, self._waiting = self._waiting, None
-        if waiting is None or waiting.done():
+        if waiting is None:
             self.close()  # an answer nobody asked for: from here on no answer could be trusted
-        elif isinstance(value, BaseException):
-            waiting.set_exception(value)
         else:
-            waiting.set_result(value)
+            waiting(value)
 
     # asyncio.Protocol
 
@@ -64,5 +80,6 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = True
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(error or ConnectionResetError("the connection was closed"))
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting(error or ConnectionResetError("the connection was closed"))

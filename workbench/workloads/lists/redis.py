@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from workbench.workloads.asking import in_short, was_refused
-from workbench.workloads.resp import RedisError, Resp
+from workbench.workloads.asking import Answer, Ask, in_short, was_refused
+from workbench.workloads.resp import RedisError, Resp, command
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
@@ -20,6 +21,13 @@ class Connection:
     def closed(self) -> bool:
         return self._wire.closed
 
+    def pose(self, ask: Ask, answer: Answer) -> bool:
+        if ask.kind == "append":
+            self._wire.pose(command("RPUSH", self._prefix + ask.key, ask.value), partial(_appended, answer))
+        else:
+            self._wire.pose(command("LRANGE", self._prefix + ask.key, 0, -1), partial(_read, answer))
+        return True
+
     async def append(self, key: str, value: int) -> None:
         await self._wire.command("RPUSH", self._prefix + key, value)
 
@@ -28,6 +36,14 @@ class Connection:
 
     async def close(self) -> None:
         self._wire.close()
+
+
+def _appended(answer: Answer, reply: Any) -> None:
+    answer(reply if isinstance(reply, Exception) else None)
+
+
+def _read(answer: Answer, reply: Any) -> None:
+    answer(reply if isinstance(reply, Exception) else [int(item) for item in reply])
 
 
 class Lists:
