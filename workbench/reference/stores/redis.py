@@ -37,7 +37,7 @@ class RedisStore:
         kind = options.pop("connection_class", Connection)
         self._kind: type[Connection | SSLConnection] = kind
         self._options = options
-        self._pool = Pool(self._connect, sound=self._sound, drop=self._drop, size=size)
+        self._pool = Pool(self.connect, sound=self._sound, drop=self._drop, size=size)
 
     async def execute(self, *commands: Command, changes: bool, within_s: float | None = None) -> list[Any]:
         """Send commands in one go and return their answers. Raises `Unavailable`, also if one of them is refused."""
@@ -71,7 +71,8 @@ class RedisStore:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _connect(self) -> Connection:
+    async def connect(self) -> Connection:
+        """A connection of its own, which nothing bounds: for who listens."""
         connection = self._kind(**self._options)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]
