@@ -366,17 +366,23 @@ def _try(running, store):
 
 
 def test_it_starts_without_its_stores_and_says_so(tmp_path):
-    with app(
-        tmp_path / "app.log", **QUICK, REDIS_URL="redis://127.0.0.1:1", POSTGRES_URL="postgresql://127.0.0.1:1/x"
-    ) as alone:
+    gone = {"REDIS_URL": "redis://127.0.0.1:1", "POSTGRES_URL": "postgresql://127.0.0.1:1/x"}
+    with app(tmp_path / "app.log", **QUICK, **gone) as alone:
         answer = alone.http.get("/ready")
         assert answer.status_code == 503
         assert answer.json()["dependencies"] == dict.fromkeys(("redis", "postgres"), "the connection was refused")
-        assert alone.token  # accounts live in memory
-        bounded_refusal(lambda: alone.append("redis", "k", 1), {"none"})
-        bounded_refusal(lambda: alone.append("postgres", "k", 1), {"none"})
-        assert "not configured" in problem(alone.append("mongo", "k", 1), 503, "none")["detail"]
+        who = {"email": "a@example.com", "password": "a good password"}
+        assert alone.http.post("/accounts", json=who).status_code == 201  # users live in memory
+        assert bounded_refusal(lambda: alone.http.post("/login", json=who), {"unknown"})["dependency"] == "redis"
         assert alone.terminate() == 0
+
+
+def test_what_is_not_configured_says_so_and_nobody_needs_it(tmp_path):
+    with app(tmp_path / "app.log", **QUICK, POSTGRES_URL="postgresql://127.0.0.1:1/x") as alone:
+        assert alone.token  # users and sessions live in memory
+        bounded_refusal(lambda: alone.append("postgres", "k", 1), {"none"})
+        for store in ("redis", "mongo"):
+            assert "not configured" in problem(alone.append(store, "k", 1), 503, "none")["detail"]
 
 
 def test_a_request_id_is_in_the_answer_and_in_the_log(ready):

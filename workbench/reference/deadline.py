@@ -64,6 +64,13 @@ def current() -> Attempt | None:
     return _current.get()
 
 
+def changed() -> None:
+    """Note that something was changed without a dependency: for what fails after it in the same request."""
+    together = _together.get()
+    if together is not None:
+        together.changed = True
+
+
 def _short(error: BaseException) -> str:
     """What to tell the outside: no addresses, no words of a library."""
     refused = isinstance(error, OSError) and error.errno == errno.ECONNREFUSED
@@ -118,8 +125,8 @@ class Deadline:
         try:
             async with asyncio.timeout_at(attempt.until) as attempt.timeout:
                 yield attempt
-            if together is not None and attempt.changes and attempt.sent:
-                together.changed = True
+            if attempt.changes and attempt.sent:
+                changed()
         except TimeoutError:
             raise Unavailable(dependency, "it did not answer in time", effect=attempt.effect) from None
         except (failures, OSError) as error:

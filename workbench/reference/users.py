@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from secrets import token_hex
 from typing import Any, Protocol
 
+from workbench.reference.deadline import changed
 from workbench.reference.problems import Problem
 from workbench.reference.settings import Settings
 
@@ -104,7 +105,7 @@ class MemoryUsers:
     async def add(self, person: Person) -> None:
         if person.email is not None and await self.with_email(person.email):
             raise Taken
-        self._people[person.id] = person
+        self._keep(person)
 
     async def get(self, identity: str) -> Person | None:
         return self._people.get(identity)
@@ -117,22 +118,27 @@ class MemoryUsers:
         others = [one for one in self._people.values() if one.email == profile.email and one is not known]
         every, first = written_at_login(replace(profile, email=None) if others else profile, self._settings)
         person = person_of(first | every) if known is None else replace(known, **every)
-        self._people[person.id] = person
+        self._keep(person)
         return person, known is None
 
     async def saw(self, identity: str) -> float:
         now = time.time()
         if identity in self._people and not self._settings.has("last_login_not_updated"):
-            self._people[identity] = replace(self._people[identity], last_login=now)
+            self._keep(replace(self._people[identity], last_login=now))
         return now
 
     async def rename(self, identity: str, name: str) -> Person | None:
         if identity in self._people:
-            self._people[identity] = replace(self._people[identity], name=name)
+            self._keep(replace(self._people[identity], name=name))
         return self._people.get(identity)
 
     async def remove(self, identity: str) -> None:
-        self._people.pop(identity, None)
+        if self._people.pop(identity, None) is not None:
+            changed()
+
+    def _keep(self, person: Person) -> None:
+        self._people[person.id] = person
+        changed()
 
 
 def person_of(kept: Mapping[str, Any]) -> Person:
