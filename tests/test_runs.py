@@ -90,6 +90,7 @@ def test_a_kill_under_load_is_recorded(stack, folder, monkeypatch):
     assert finals.count("ok") == len(finals)
     assert history.facts["due"] == history.facts["started_of_due"] == 480
     assert history.facts["seed"] == 3
+    assert {*history.facts["service_rss_bytes"]["redis"]} == {"before", "loaded"}
     assert drivers_alive() == []
 
     assert history.facts["path"] == str(folder / "history")

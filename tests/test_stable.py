@@ -127,9 +127,9 @@ MIB = 1024 * 1024
 def weighed(count=200, **facts):
     facts = {
         "service_rss_bytes": {
-            "redis": {"before": 10 * MIB, "end": 99 * MIB},
-            "app": {"before": 60 * MIB, "end": 65 * MIB},
-            "app-2": {"before": 60 * MIB, "end": 65 * MIB},
+            "redis": {"before": 10 * MIB, "loaded": 99 * MIB},
+            "app": {"before": 60 * MIB, "loaded": 65 * MIB},
+            "app-2": {"before": 60 * MIB, "loaded": 65 * MIB},
         },
         "driver_rss_bytes": {"before": 50 * MIB, "end": 54 * MIB},
     } | facts
@@ -157,7 +157,7 @@ def test_frugal_does_not_hold_by_vacuum_nor_in_doubt():
     assert "Only 99 sessions connected" in frugal(weighed(99), client_kib=30).text
     assert "was not measured" in frugal(weighed(driver_rss_bytes={}), client_kib=30).text
     assert "was not measured" in frugal(weighed(), service_kib=30, service="worker").text
-    grown_before = {"app": {"before": 60 * MIB, "end": 59 * MIB}}
+    grown_before = {"app": {"before": 60 * MIB, "loaded": 59 * MIB}}
     assert "did not grow" in frugal(weighed(service_rss_bytes=grown_before), service_kib=30).text
     for text in (frugal(of(), client_kib=1), frugal(sessions(200), client_kib=1), frugal(weighed(99), client_kib=1)):
         assert text.verdict == "unknown"

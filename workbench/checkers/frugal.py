@@ -22,15 +22,15 @@ _KIB = 1024
 def frugal(
     history: History, *, service_kib: float | None = None, client_kib: float | None = None, service: str = "app"
 ) -> Finding:
-    """Judge by how many KiB resident memory grew for each session, from before the clients connected to the end of
-    the load, when their sessions were still open: of all instances of ``service``, and of the drivers.
+    """Judge by how many KiB resident memory grew for each session: of all instances of ``service`` until right before
+    the first fault or the end of the load, and of the drivers until their last operation, with sessions still open.
 
     Counted are the clients with an ok operation of kind ``connect``; what else the load made grow (buffers, the
     record) is in it, so it is rather too much. Held when each bound that is given is kept, refuted when one is not;
     there is no operation to show for it. Unknown with fewer than 100 sessions, when memory was not measured, or did
     not grow: a process that held as many sessions before has their memory still. It is not about faults.
     Measured: ``sessions``, ``service_kib`` and ``client_kib`` (per session), ``instances``, ``service_mib`` and
-    ``client_mib`` (at the end).
+    ``client_mib`` (then).
     Raises `UsageError` if no bound is given or one is not positive.
     """
     bounds = {"service_kib": service_kib, "client_kib": client_kib}
@@ -42,12 +42,12 @@ def frugal(
     weighed: Mapping[str, Mapping[str, int]] = history.facts.get("service_rss_bytes") or {}
     instances = [of for name, of in weighed.items() if re.fullmatch(rf"{re.escape(service)}(-\d+)?", name)]
     drivers = history.facts.get("driver_rss_bytes") or {}
-    grown = {"service_kib": _grown(instances), "client_kib": _grown([drivers])}
+    grown = {"service_kib": _grown(instances, "loaded"), "client_kib": _grown([drivers] if drivers else [], "end")}
     measured: dict[str, Any] = {
         "sessions": sessions,
         "instances": len(instances),
         **{name: bytes_ / _KIB / sessions if bytes_ and sessions else None for name, bytes_ in grown.items()},
-        "service_mib": sum(of.get("end", 0) for of in instances) / _KIB**2,
+        "service_mib": sum(of.get("loaded", 0) for of in instances) / _KIB**2,
         "client_mib": drivers.get("end", 0) / _KIB**2,
     }
     who = {"service_kib": service, "client_kib": "the client"}
@@ -68,8 +68,8 @@ def frugal(
     return judge(history, "held" if kept else "refuted", f"{text}.", measured=measured, faults=False)
 
 
-def _grown(weighed: list[Mapping[str, int]]) -> int | None:
+def _grown(weighed: list[Mapping[str, int]], until: str) -> int | None:
     """Bytes, not less than none; ``None`` if they were not measured."""
-    if not weighed or not all(of.get("before") and of.get("end") for of in weighed):
+    if not weighed or not all(of.get("before") and of.get(until) for of in weighed):
         return None
-    return max(sum(of["end"] - of["before"] for of in weighed), 0)
+    return max(sum(of[until] - of["before"] for of in weighed), 0)

@@ -33,7 +33,8 @@ class History:
     (rows of a damaged file that could not be read), ``path``. Of the load: ``due`` and ``started_of_due`` (starts the
     schedule asked for, and those made), ``late_starts`` (of idle clients), ``worst_late_s``, ``driver_cpu_s`` (of the
     busiest driver), ``driver_rss_bytes`` (``before`` clients connect and at the ``end``, of all drivers),
-    ``service_rss_bytes`` (of each service by its name the same, when all was asked and connections are still open).
+    ``service_rss_bytes`` (of each service by its name, ``before`` and ``loaded``: right before the first fault or the
+    end of the load).
     With a rate in steps, ``steps``: of each ``begin_s``, ``rate_hz``, ``due``, ``started``, ``late``,
     ``driver_busy_s``."""
 

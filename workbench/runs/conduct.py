@@ -31,6 +31,7 @@ FINAL_S = 10.0
 
 _LEAD_NS = 20_000_000  # from "go" to the start of the clock: every driver has read it by then
 _LOOK_S = 0.05
+_BEFORE_S = 0.2  # so long before the first fault, or the end, services are weighed
 _HANG_S = 10.0  # a driver later than this behind its last time-out is taken for broken
 
 
@@ -115,7 +116,6 @@ class _Run:
             )
             self._schedule.start()
             if self._watch(drivers, self._schedule):
-                self._weigh("end")
                 drivers.ask_finally(within_s=FINAL_S)
                 drivers.end(within_s=FINAL_S + 2 * self._plan.timeout_s + 1)
                 self._look_for_deaths()
@@ -135,8 +135,13 @@ class _Run:
     def _watch(self, drivers: Drivers, schedule: Schedule) -> bool:
         """Until all has been asked and all is healed: True. False if the run must end early."""
         latest = self._plan.duration_s + 2 * self._plan.timeout_s + _HANG_S
+        loaded_s = min([self._plan.duration_s, *(planned.begin_s for planned in self._plan.faults)]) - _BEFORE_S
+        weighed = False
         while not (drivers.done(within_s=_LOOK_S) and schedule.over):
             now = self._now()
+            if not weighed and now >= loaded_s:
+                self._weigh("loaded")
+                weighed = True
             in_force = [window.fault for window in schedule.windows if window.healed is None]
             self._live.show(drivers.counts, t=min(max(now, 0.0), self._plan.duration_s), fault=", ".join(in_force))
             if schedule.ended_early.is_set() or self._look_for_deaths():
