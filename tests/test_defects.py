@@ -32,6 +32,16 @@ REFUTATIONS = [
         {"defect": "one_lock,unbounded_wait", "fault_s": 1},  # longer than `bounded` allows a request to wait
         {"apart", "bounded"},
     ),
+    (
+        "redis_pubsub",
+        {"kept": "pubsub", "lossy": "stream", "buffer": "40kb 40kb 1"},  # less than a message that everybody gets
+        {"everybody", "kept_safe", "lossy_loses", "rooms_safe", "rooms_lose"},
+    ),
+    (
+        "redis_pubsub",
+        {"buffer": "0 0 0", "defect": "slow_relay,unordered_fanout,shared_room_key"},
+        {"cut_loose", "same_order", "apart", "soon"},
+    ),
 ]
 
 

@@ -60,7 +60,8 @@ def matched(history: History, *, keys: Sequence[str] = (), faults: bool = False)
         names = ", ".join(unseen[:NAMED]) + (f" and {len(unseen) - NAMED:,} more" if len(unseen) > NAMED else "")
         text = f"{plural(len(unseen), 'case')} {'was' if len(unseen) == 1 else 'were'} not compared: {names}."
         return judge(history, "unknown", text, measured=measured)
-    text = f"All {plural(len(rows), 'comparison')} in {plural(measured['cases'], 'case')} came out as expected."
+    many = f"All {len(rows):,} comparisons in {plural(measured['cases'], 'case')}"
+    text = f"{many if len(rows) > 1 else 'The only comparison'} came out as expected."
     return judge(history, "held", text, measured=measured, faults=faults)
 
 
