@@ -412,3 +412,33 @@ def test_importing_run_imports_nothing_heavy():
     code = f"import sys, workbench.runs; print({heavy} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert shown.stdout.strip() == "set()"
+
+
+CROWD = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+from workbench import *
+with Stack("redis") as stack:
+    history = run(stack, Appends(), clients={clients}, duration_s=0.5, timeout_s=5)
+    print(history.count("ok") > {clients}, history.count("fail"), history.count("info"), history.doubts)
+"""
+
+
+def crowd(tmp_path, **given):
+    """What a run of so many clients prints in a process that may have so many descriptors."""
+    return subprocess.run(
+        [sys.executable, "-c", CROWD.format(**given)],
+        env={**os.environ, "WORKBENCH_RUN": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_a_limit_of_descriptors_that_may_be_raised_is(tmp_path):
+    assert crowd(tmp_path, soft=128, hard=2048, clients=300).stdout == "True 0 0 ()\n"
+
+
+def test_too_few_descriptors_are_named_before_anything_starts(tmp_path):
+    ended = crowd(tmp_path, soft=256, hard=512, clients=300)
+    assert ended.returncode != 0
+    assert "300 clients need 664 file descriptors in one process" in ended.stderr
+    assert "the limit is 512. Raise it with `ulimit -n 664`" in ended.stderr
+    assert not (tmp_path / "history").exists()

@@ -68,8 +68,9 @@ class Client:
         """When something is to be asked out of turn; never, if nothing is."""
         return self.stage.t0_ns + round(self.stage.spec.steady_s * 1e9) if self._steady else float("inf")
 
-    async def ask_finally(self, turns: int, until_ns: int) -> None:
+    async def ask_finally(self, turns: int, *, from_ns: int, until_ns: int) -> None:
         """The final asks, each until it is answered or the time is over."""
+        await self.stage.until(from_ns)
         for ask in self.workload.final(self.rank, self.of, turns):
             while not self.stage.stopped and await self._ask_apart(ask, None) != "ok":
                 if _now() >= until_ns:

@@ -29,6 +29,9 @@ SET_UP_S = 20.0
 
 TELL_S = 0.1
 CLOSE_S = 0.5
+FINAL_NS = 500_000
+"""Between the beginnings of two clients' final asks, nanoseconds."""
+
 HANDED_ROWS = 500
 """Rows per line when they are handed over because they could not be written."""
 
@@ -108,10 +111,19 @@ class Driver:
         tell({"done": self._counted()})
         order = await self._orders.get()
         if "final" in order and not self._stage.stopped:
-            until_ns = time.monotonic_ns() + round(order["within_s"] * 1e9)
-            await asyncio.gather(*(client.ask_finally(order["final"], until_ns) for client in self._clients))
+            await self._ask_finally(order["final"], within_s=order["within_s"])
         for task in ticking:
             task.cancel()
+
+    async def _ask_finally(self, turns: int, *, within_s: float) -> None:
+        """One client begins after the other: thousands of questions at once would only wait for one another."""
+        now = time.monotonic_ns()
+        until_ns = now + round(within_s * 1e9)
+        asking = (
+            client.ask_finally(turns, from_ns=now + n * FINAL_NS, until_ns=until_ns)
+            for n, client in enumerate(self._clients)
+        )
+        await asyncio.gather(*asking)
 
     async def _end(self) -> None:
         recorder = self._stage.recorder

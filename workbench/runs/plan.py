@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.driver import Share, Spec, Step
 from workbench.errors import UnknownService, UsageError
 from workbench.faults import Planned, Repeated, expand
+from workbench.runs.descriptors import check_descriptors
 from workbench.runs.steps import Steps
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def make_plan(
         )
     for one in workloads:
         _check(one, stack)
+    check_descriptors(workloads, clients=clients, drivers=drivers)
     names = [one.name for one in workloads]
     for name in names:
         if names.count(name) > 1:

@@ -15,6 +15,7 @@ import errno
 import itertools
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -29,6 +30,9 @@ from workbench.errors import ServiceError
 from workbench.runtimes import supervisor
 
 PROGRAM = supervisor.__file__
+
+MANY_FILES = 1 << 16
+"""Descriptors every process of a stack may have, if the system allows it: a thousand sockets need as many."""
 
 
 class Child:
@@ -111,6 +115,7 @@ class Keeper:
                 start_new_session=True,
                 cwd="/",
             )
+        _allow_many_files(self._process.pid)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._waiting: dict[int, _Answer] = {}
@@ -251,6 +256,15 @@ class Keeper:
 
 _current: Keeper | None = None
 _lock = threading.Lock()
+
+
+def _allow_many_files(pid: int) -> None:
+    """Raise the limit of a process, and of all it starts, as far as anybody may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    many = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < many:
+        with contextlib.suppress(OSError, ValueError):
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (many, hard))
 
 
 def keeper() -> Keeper:

@@ -37,7 +37,8 @@ class Workload(Protocol):
     """Methods are called in driver processes, except ``name``, ``services`` and ``connect_kind``.
 
     A workload whose clients belong together, so that those of one group must be played by one driver, has an attribute
-    ``sockets``: how many in a row are a group.
+    ``sockets``: how many in a row are a group. One whose clients hold several connections at once has an attribute
+    ``connections``: how many.
     """
 
     @property

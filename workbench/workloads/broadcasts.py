@@ -65,6 +65,10 @@ class Broadcasts:
         return ("redis",)
 
     @property
+    def connections(self) -> int:
+        return 2  # one to hear, one to send
+
+    @property
     def sources(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(("client", self.subscriptions_from)))
 

@@ -65,6 +65,10 @@ class Rooms:
         return ("app", "redis")
 
     @property
+    def connections(self) -> int:
+        return 2  # one to hear, one to send
+
+    @property
     def sources(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(("client", self.subscriptions_from)))
 
