@@ -187,23 +187,24 @@ def test_connections_are_counted_for_each_and_for_all(ready, urls, tmp_path):
 
 
 def test_a_socket_is_closed_when_its_session_ends_on_any_process(urls, tmp_path):
-    kept = {**urls, "KEY_FILE": str(tmp_path / "key.pem")}
+    kept = {**urls, "KEY_FILE": str(tmp_path / "key.pem"), "SESSION_LIMIT": "2"}
     with app(tmp_path / "one.log", **kept) as one, app(tmp_path / "other.log", **kept) as other:
-        other.token = one.token
-        again = {"email": one.email, "password": one.password}
-        with one.socket() as here, other.socket() as there:
-            with one.socket(
-                Authorization=f"Bearer {one.http.post('/login', json=again).json()['access_token']}"
-            ) as kept:
-                assert one.http.post("/logout", headers=one.bearer).status_code == 204
-                began = time.monotonic()
-                for ws in (here, there):
-                    with pytest.raises(ConnectionClosed) as closed:
-                        ws.recv(timeout=5)
-                    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "session-ended")
-                assert time.monotonic() - began < 1
-                kept.send('{"type": "echo", "n": 1}')
-                assert json.loads(kept.recv(timeout=5))["n"] == 1
+        other.token = one.token  # of the first session, which the third will end
+
+        def log_in():
+            who = {"email": one.email, "password": one.password}
+            return {"Authorization": f"Bearer {one.http.post('/login', json=who).json()['access_token']}"}
+
+        with one.socket() as here, other.socket() as there, one.socket(**log_in()) as second:
+            log_in()
+            began = time.monotonic()
+            for ws in (here, there):
+                with pytest.raises(ConnectionClosed) as closed:
+                    ws.recv(timeout=5)
+                assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "session-ended")
+            assert time.monotonic() - began < 1
+            second.send('{"type": "echo", "n": 1}')
+            assert json.loads(second.recv(timeout=5))["n"] == 1
             with pytest.raises(InvalidStatus, match="401"), other.socket():
                 pass
 
