@@ -27,7 +27,7 @@ def check_descriptors(workloads: Sequence[Workload], *, clients: int, drivers: i
     if hard != resource.RLIM_INFINITY and needed > hard:
         raise UsageError(
             f"{clients:,} clients need {needed:,} file descriptors in one process, two for each connection in the "
-            f"relay that links them to the services, and the limit is {hard:,}. Raise it with `ulimit -n {needed}` in the "
-            "shell that starts this (beyond its own limit only root can, or /etc/security/limits.conf), or ask for "
+            f"relay that links them to the services, and the limit is {hard:,}. Raise it with `ulimit -n {needed}` in "
+            "the shell that starts this (beyond its own limit only root can, or /etc/security/limits.conf), or ask for "
             "fewer clients."
         )
