@@ -37,7 +37,7 @@ def capacity(history: History, *, p99_ms: float, ok: float = 0.99, at_least_hz: 
     Measured: ``knee_hz`` (``None`` if even the lowest step missed it), ``steps`` (a list of ``offered_hz``,
     ``done_hz``, ``p99_ms``, ``ok_share``, ``concurrency``, ``met``); with a fit ``lambda_hz``, ``sigma``, ``kappa``,
     ``peak_concurrency``, ``peak_hz``, each with ``…_low`` and ``…_high``, ``peak_is_extrapolated`` and ``fit_error``
-    (typical deviation of a step's throughput from the law, as a share).
+    (root mean square of what the steps' throughput is off the law, as a share of their mean).
     Raises `UsageError` if an objective or ``at_least_hz`` is not positive.
     """
     if at_least_hz is not None and not at_least_hz > 0:
@@ -140,7 +140,7 @@ def scalability(found: list[Step]) -> Scalability | None:
     xs, ns = (np.stack([step.parts[i] for step in used])[each, drawn].mean(axis=2) for i in (0, 1))
     full = np.all((xs > 0) & (ns > 0), axis=1)  # a resample of nothing tells nothing
     resampled = fit(ns[full], xs[full]) if full.any() else law
-    error = float(np.sqrt(np.mean((x / law(n) - 1) ** 2)))
+    error = float(np.sqrt(np.mean((x - law(n)) ** 2)) / x.mean())
     highest, peak = float(n.max()), float(law.peak[0])
     at_peak = law(np.minimum(law.peak, 1e12))
     measured: dict[str, Any] = {"fit_error": error, "peak_is_extrapolated": peak > highest}
@@ -153,7 +153,7 @@ def scalability(found: list[Step]) -> Scalability | None:
     ):
         low, high = np.quantile(values, [0.025, 0.975], method="nearest")
         measured |= {name: float(value[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
-    tells = measured["lambda_hz_high"] <= TOO_WIDE * measured["lambda_hz_low"] and error <= 0.5
+    tells = measured["lambda_hz_high"] <= TOO_WIDE * measured["lambda_hz_low"] and error <= 0.25
     text = _law_text(measured, highest, tells)
     return Scalability(law, resampled, highest, text, measured, tells)
 

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import ceil, inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -29,6 +29,9 @@ QUIET_S = 0.15
 COUNTED_IN_STEADY = 10
 """In the steady state so many accounts are counted: to count thousands would be a load of its own."""
 
+GONE_S = 0.5
+"""So long an application may take to forget sessions that were closed."""
+
 CLOSED = "closed"
 """As the value of a count: the account's sessions are closed first."""
 
@@ -45,8 +48,9 @@ class Sessions:
     Kinds: ``connect`` (opening a session), ``echo`` (value: its number), ``leave``, and ``count`` (key: the account;
     value: ``{"reported": …, "open": …}``: how many sessions the application says the account has, and how many its
     clients hold open), taken once in the steady state, of at most `COUNTED_IN_STEADY` accounts, once at the end, of
-    every account, and then again of as many as in the steady state, whose sessions are closed before. It is taken when
-    none of the account's sessions has come or gone for a moment.
+    every account, and then again of as many as in the steady state, the last ones, whose sessions are closed before. It
+    is taken when none of the account's sessions has come or gone for a moment; after closing, for which the application
+    may take a little longer when all leave at once, it is taken again within `GONE_S` if it is not right yet.
     """
 
     payload: int = 64
@@ -94,9 +98,7 @@ class Sessions:
 
     async def do(self, connection: Session, ask: Ask) -> Any:
         if ask.kind == "count":
-            if ask.value == CLOSED:
-                await connection.account.leave()
-            return await connection.account.count()
+            return await (connection.account.leave() if ask.value == CLOSED else connection.account.count())
         if ask.kind == "leave":
             return await connection.leave()
         return await connection.echo(ask)
@@ -120,12 +122,13 @@ class Sessions:
         return self._count(rank, most=COUNTED_IN_STEADY)
 
     def final(self, rank: int, of: int, turns: int) -> Sequence[Ask]:
-        return [*self._count(rank), *self._count(rank, CLOSED, most=COUNTED_IN_STEADY)]
+        last = rank >= of - COUNTED_IN_STEADY * self.sockets  # by then the others have been counted
+        return [*self._count(rank), *([Ask(*ask[:2], CLOSED) for ask in self._count(rank)] if last else [])]
 
-    def _count(self, rank: int, value: str | None = None, *, most: float = inf) -> list[Ask]:
+    def _count(self, rank: int, *, most: float = inf) -> list[Ask]:
         """Asked by the first client of each account."""
         account, other = divmod(rank, self.sockets)
-        return [] if other or account >= most else [Ask("count", f"account {account}", value)]
+        return [] if other or account >= most else [Ask("count", f"account {account}")]
 
 
 class Unanswered(Exception):
@@ -237,9 +240,15 @@ class Account:
             self._moving -= 1
             self._moved_at = time.monotonic()
 
-    async def leave(self) -> None:
-        """Close all of its sessions in order."""
+    async def leave(self) -> dict[str, int]:
+        """Close all of its sessions in order, and count."""
         await asyncio.gather(*(session.leave() for session in self.sessions))
+        counted = await self.count()
+        for _ in range(ceil(GONE_S / QUIET_S)):
+            if counted["reported"]:
+                await asyncio.sleep(QUIET_S)
+                counted = await self.count()
+        return counted
 
     async def count(self) -> dict[str, int]:
         """Ask the application at a quiet moment: none has come or gone shortly before, and none while it is asked."""
