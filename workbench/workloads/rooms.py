@@ -15,7 +15,7 @@ from workbench.workloads.accounts import log_in
 from workbench.workloads.asking import Ask, Note, instances
 from workbench.workloads.http import Http, HttpError, classify_http
 from workbench.workloads.messages import STRIDE, NotQuiet, Quiet, Told, check_source, check_whole, read, write
-from workbench.workloads.sockets import Socket, SocketClosed, open_socket
+from workbench.workloads.sockets import Socket, SocketClosed, load, open_socket
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
@@ -77,6 +77,7 @@ class Rooms:
         return "join"
 
     async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
+        load()
         through = "" if self.subscriptions_from == "client" else f"{self.subscriptions_from} "
         ways = list(zip(instances(urls, "app"), instances(urls, f"{through}app"), strict=True))
         ranks = {client: rank for rank, client in enumerate(clients)}

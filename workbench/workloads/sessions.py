@@ -18,7 +18,7 @@ from workbench.errors import UsageError
 from workbench.workloads.accounts import log_in_many
 from workbench.workloads.asking import Answer, Ask, in_short, instances, was_refused
 from workbench.workloads.http import Http, HttpError
-from workbench.workloads.sockets import Clogged, Socket, SocketClosed, open_socket
+from workbench.workloads.sockets import Clogged, Socket, SocketClosed, load, open_socket
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
@@ -79,6 +79,7 @@ class Sessions:
         return "connect"
 
     async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
+        load()
         addresses = instances(urls, "app")
         tokens = await log_in_many(addresses, -(-len(clients) // self.sockets))
         return Shared(addresses, tokens, clients, sockets=self.sockets, padding="x" * self.payload)

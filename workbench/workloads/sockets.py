@@ -63,6 +63,11 @@ async def open_socket(url: str, listener: Listener, *, headers: Mapping[str, str
     return socket
 
 
+def load() -> None:
+    """Import what is behind the seam: when clients are set up, not while the first connection is timed."""
+    importlib.import_module(_behind())
+
+
 def _behind() -> str:
     try:
         importlib.import_module("picows")
