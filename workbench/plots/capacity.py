@@ -54,7 +54,7 @@ def capacity(history: History, *, p99_ms: float, ok: float = 0.99) -> Picture:
     top = float(finite.max()) * 3
     done.plot([0, offered.max()], [0, offered.max()], color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     late.axhline(p99_ms, color=SOFT, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-    late.text(offered.max(), p99_ms, f"objective {p99_ms:g} ms", fontsize=7.5, ha="right", va="bottom", color="#4b5563")
+    late.text(offered.max() * 0.02, p99_ms, f"objective {p99_ms:g} ms", fontsize=7.5, va="bottom", color="#4b5563")
     late.set_yscale("log")
     late.set_ylim(float(finite.min()) / 2, top)
     late.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
