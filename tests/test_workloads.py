@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import random
+from types import SimpleNamespace
 
 import pytest
 import uvloop
@@ -18,6 +19,7 @@ from workbench.workloads.appends import STRIDE, TURNS
 from workbench.workloads.asking import in_short, was_refused
 from workbench.workloads.http import Http, HttpError, classify_http
 from workbench.workloads.resp import RedisError, Resp
+from workbench.workloads.sessions import Account
 
 # --- appends
 
@@ -351,6 +353,27 @@ def test_sessions_are_counted_once_more_after_they_were_closed(stack):
 
     two, none = ({"reported": n, "open": n} for n in (2, 0))
     assert uvloop.run(talk()) == ([two, none], [True, True])
+
+
+def test_a_handshake_that_is_not_answered_may_have_happened():
+    async def talk():
+        async def hang_up(reader, writer):
+            await reader.read(10)
+            writer.close()
+
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        account = Account("", "token")
+        shared = SimpleNamespace(accounts=[account], addresses=[f"ws://127.0.0.1:{port}/ws"], padding="")
+        try:
+            await Sessions().connect(shared, 0)
+        except Exception as error:
+            return Sessions().classify(error)
+        finally:
+            server.close()
+            await server.wait_closed()
+
+    assert uvloop.run(talk()) == ("info", "ConnectionResetError")
 
 
 def test_a_session_from_a_foreign_origin_is_refused(stack):
