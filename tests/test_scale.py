@@ -21,10 +21,12 @@ from workbench.stack import Stack
 
 
 @pytest.fixture(scope="module")
-def stack():
-    with Stack("redis", "app", clients=("client", "subscriber")) as stack:
-        stack["app"].scale(3)
-        yield stack
+def stack(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_RUN", str(tmp_path_factory.mktemp("stack")))
+        with Stack("redis", "app", clients=("client", "subscriber")) as stack:
+            stack["app"].scale(3)
+            yield stack
 
 
 def eventually(condition, within_s=5.0):
@@ -119,7 +121,7 @@ def test_further_instances_are_services_like_any_other(stack):
     assert "app-2: reference " in repr(stack)
     described = stack.describe()
     assert described["app-3"]["options"] == described["app"]["options"]
-    assert "app-3" in json.loads((run_folder() / "services.json").read_text())[-1]
+    assert "app-3" in json.loads((run_folder() / "services.json").read_text())[0]
 
 
 def test_an_instance_has_its_own_way_to_what_it_uses(stack):
