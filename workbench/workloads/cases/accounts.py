@@ -79,14 +79,14 @@ async def no_token(visitor: Visitor) -> tuple[Any, Any]:
 
 @cases.proves("who asks for somebody else is refused with 403")
 async def somebody_else(visitor: Visitor) -> tuple[Any, Any]:
-    guest, other = await visitor.guest(), await visitor.regular()
+    guest, other = await visitor.regular(), await visitor.other_regular()
     answer = await visitor.app.get(f"/users/{other.id}", headers=bearer(guest.access))
     return refused(403, "forbidden"), said(answer)
 
 
 @cases.proves("who changes somebody else is refused with 403, and nothing changes")
 async def change_somebody_else(visitor: Visitor) -> tuple[Any, Any]:
-    guest, other = await visitor.guest(), await visitor.regular()
+    guest, other = await visitor.regular(), await visitor.other_regular()
     answer = await visitor.app.patch(f"/users/{other.id}", json={"name": "Mallory"}, headers=bearer(guest.access))
     users = await visitor.users()
     document = await users.find_one({"_id": other.id}) or {}
@@ -96,7 +96,7 @@ async def change_somebody_else(visitor: Visitor) -> tuple[Any, Any]:
 
 @cases.proves("who deletes somebody else is refused with 403, and nobody is gone")
 async def delete_somebody_else(visitor: Visitor) -> tuple[Any, Any]:
-    guest, other = await visitor.guest(), await visitor.guest()
+    guest, other = await visitor.regular(), await visitor.guest()
     answer = await visitor.app.delete(f"/users/{other.id}", headers=bearer(guest.access))
     users = await visitor.users()
     left = await users.count_documents({"_id": other.id})

@@ -95,7 +95,7 @@ async def all_revoked(visitor: Visitor) -> tuple[Any, Any]:
 
 @cases.proves("a session of somebody else cannot be ended, nor told from one that is not")
 async def not_mine(visitor: Visitor) -> tuple[Any, Any]:
-    guest, other = await visitor.guest(), await visitor.regular()
+    guest, other = await visitor.regular(), await visitor.other_regular()
     answer = await visitor.app.delete(f"/sessions/{other.session}", headers=bearer(guest.access))
     nobody = await visitor.app.delete(f"/sessions/{'0' * 24}", headers=bearer(guest.access))
     goes_on = await visitor.app.get("/users/me", headers=bearer(other.access))

@@ -84,7 +84,9 @@ async def altered_header(visitor: Visitor) -> tuple[Any, Any]:
 @cases.proves("a token whose claims were altered is refused")
 async def altered_claims(visitor: Visitor) -> tuple[Any, Any]:
     header, claims, signature = parts((await visitor.regular()).access)
-    return REFUSED, await _try(visitor, joined(header, {**claims, "sub": (await visitor.guest()).id}, signature))
+    return REFUSED, await _try(
+        visitor, joined(header, {**claims, "sub": (await visitor.other_regular()).id}, signature)
+    )
 
 
 @cases.proves("a token whose signature was altered is refused")

@@ -63,6 +63,7 @@ class Visitor:
         """Another instance of the application, if there is one."""
         self._note: Callable[..., None] = _nobody_listens
         self._regular: Guest | None = None
+        self._other_regular: Guest | None = None
         self._users: AsyncCollection[Document] | None = None
         self._open = AsyncExitStack()
         self._numbers = itertools.count()
@@ -113,6 +114,12 @@ class Visitor:
         if self._regular is None:
             self._regular = await self.guest()
         return self._regular
+
+    async def other_regular(self) -> Guest:
+        """Another one."""
+        if self._other_regular is None:
+            self._other_regular = await self.guest()
+        return self._other_regular
 
     # --- what else a case looks at
 
