@@ -1,13 +1,11 @@
 """The reference system with real stores behind it: what it promises when all is well and when a store is not."""
 
 import contextlib
-import hmac
 import json
 import subprocess
 import sys
 import threading
 import time
-from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -16,14 +14,11 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc import jwt
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import KeySet
 from reference_process import app, eventually, problem, timed
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from workbench.reference.keys import PARAMETERS
-from workbench.reference.problems import Problem
 from workbench.reference.settings import BadSetting, Settings
-from workbench.reference.tokens import CLAIMS, NAME, Tokens
 from workbench.stack import Stack
 
 STORES = ("redis", "mongo", "postgres")
@@ -77,8 +72,8 @@ def test_a_login_gives_a_token_that_the_published_keys_verify(ready):
     keys = KeySet.import_key_set(ready.http.get("/.well-known/jwks.json").json())
     assert not any(key.is_private for key in keys.keys)
     token = jwt.decode(ready.token, keys, algorithms=["RS256"])
-    CLAIMS.validate(token.claims)
-    assert token.header["alg"] == "RS256"
+    assert token.header == {"alg": "RS256", "typ": "JWT", "kid": keys.keys[0].kid}
+    assert set(token.claims) == {"iss", "aud", "sub", "sid", "iat", "nbf", "exp", "jti"}
     assert token.claims["exp"] - token.claims["iat"] == 15 * 60
 
 
@@ -141,64 +136,6 @@ def test_a_refusal_is_a_problem_document_that_repeats_no_secret(ready, status, m
 )  # fmt: skip
 def test_a_value_is_a_whole_number_and_a_key_a_short_word(ready, path, value):
     problem(ready.http.post(path, json={"value": value}, headers=ready.bearer), 422, "none")
-
-
-KEY = RSAKey.generate_key(2048, PARAMETERS, auto_kid=True)
-GOOD = {"iss": NAME, "aud": NAME, "sub": "someone", "nbf": 0, "exp": 2**40}
-
-
-def token(key=KEY, alg="RS256", **changes):
-    claims = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
-    return jwt.encode({"alg": alg, "kid": KEY.kid}, claims, key, algorithms=[alg])
-
-
-def by_hand(alg, sign=lambda signed: b""):
-    """A token that no library would make."""
-    head, body = (_base64(json.dumps(part).encode()) for part in ({"alg": alg}, GOOD))
-    return f"{head}.{body}.{_base64(sign(f'{head}.{body}'.encode()))}"
-
-
-def _base64(data):
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def with_public_key(signed):
-    return hmac.digest(KEY.as_pem(private=False), signed, "sha256")
-
-
-FORGED = {
-    "another key": token(RSAKey.generate_key(2048)),
-    "the public key as a shared secret": by_hand("HS256", with_public_key),
-    "no signature": by_hand("none"),
-    "a changed signature": token()[:-6] + "AAAAAA",
-    "another algorithm": token(RSAKey.import_key(KEY.as_pem(private=True)), "PS256"),
-    "expired": token(exp=1),
-    "not yet": token(nbf=2**39),
-    "another issuer": token(iss="somebody"),
-    "another audience": token(aud="somebody"),
-    **{f"without {name}": token(**{name: None}) for name in GOOD},
-    "an empty subject": token(sub=""),
-    "a subject that is no text": token(sub=7),
-    "a time that is no number": token(exp="tomorrow"),
-    "garbage": "a.b.c",
-    "nothing": "",
-}
-
-
-@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
-def test_only_what_it_signed_itself_counts(forged):
-    tokens = Tokens(KEY)
-    assert tokens.verify(f"Bearer {token()}") == "someone"
-    with pytest.raises(Problem) as refused:
-        tokens.verify(f"Bearer {forged}")
-    assert refused.value.status == 401
-
-
-@given(st.text(max_size=60))
-def test_no_header_is_too_strange_to_be_refused(header):
-    with pytest.raises(Problem) as refused:
-        Tokens(KEY).verify(header)
-    assert refused.value.status == 401
 
 
 # --- a store is not well

@@ -19,7 +19,7 @@ from workbench.reference.logs import Correlation, tell
 from workbench.reference.passwords import Passwords
 from workbench.reference.registry import Registry
 from workbench.reference.rooms.hall import Hall
-from workbench.reference.routes import accounts, echo, github, health, keys, lists, rooms, sockets, users
+from workbench.reference.routes import accounts, echo, github, health, keys, lists, rooms, sessions, sockets, users
 from workbench.reference.sessions import Sessions, SessionStore
 from workbench.reference.settings import Settings
 from workbench.reference.stores import Store
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workbench.reference.github import GitHub
     from workbench.reference.stores.ended import Listener
 
-ROUTES = (health, echo, keys, accounts, github, users, lists, rooms, sockets)
+ROUTES = (health, echo, keys, accounts, github, sessions, users, lists, rooms, sockets)
 
 
 def create(settings: Settings, key: Future[RSAKey]) -> FastAPI:
@@ -76,7 +76,7 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
     stores: dict[str, Store] = {}
     people: Users = MemoryUsers(settings)
     ended = Ended(settings)
-    sessions: SessionStore = MemorySessions()
+    kept: SessionStore = MemorySessions()
     listener: Listener | None = None
     registry: Registry | None = None
     hall: Hall | None = None
@@ -89,8 +89,8 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
         registry = Registry(redis, settings)
         registry.start()
         hall = Hall(settings.redis_url, settings)
-        sessions = kept = RedisSessions(redis)
-        listener = Listener(redis, kept, ended, settings)
+        kept = in_redis = RedisSessions(redis)
+        listener = Listener(redis, in_redis, ended, settings)
         await listener.start()
         stores["redis"] = redis
     if settings.mongo_url:
@@ -112,7 +112,12 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
         from workbench.reference.defective import spoiled_store
 
         stores = {name: spoiled_store(store, settings) for name, store in stores.items()}
-    tokens = Tokens(await asyncio.wrap_future(key), settings=settings, ended=ended)
+    kind = Tokens
+    if settings.has("alg_not_checked"):
+        from workbench.reference.defective_tokens import AlgNotChecked
+
+        kind = AlgNotChecked
+    tokens = kind(await asyncio.wrap_future(key), settings=settings, ended=ended)
     github: GitHub | None = None
     if settings.github_url:
         secret = tokens.secret("logins by way of github")
@@ -131,7 +136,7 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
         settings=settings,
         deadline=deadline,
         tokens=tokens,
-        sessions=Sessions(sessions, tokens=tokens, ended=ended, settings=settings),
+        sessions=Sessions(kept, tokens=tokens, ended=ended, settings=settings),
         listener=listener,
         users=people,
         passwords=Passwords(settings),

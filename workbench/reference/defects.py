@@ -34,6 +34,13 @@ DEFECTS = {
     "password_in_plain": "Passwords are kept as they are.",
     "anyone_reads_users": "Every user can read every other.",
     "delete_keeps_user": "DELETE of a user ends the sessions and keeps the user.",
+    # tokens and sessions
+    "alg_not_checked": "A token says itself how it is verified: alg none, and HS256 with the public key, are believed.",
+    "expiry_not_checked": "Access tokens never expire.",
+    "refresh_reuse_accepted": "A spent refresh token is answered with a new pair like a fresh one.",
+    "logout_forgets_sockets": "The end of a session stops refreshing only: its access tokens and sockets go on.",
+    "sessions_unlimited": "A user may have any number of sessions.",
+    "connections_unlimited": "A user may have any number of sockets.",
     # rooms
     "shared_room_key": "All rooms share one channel, and one stream: every member gets what was sent to any room.",
     "resume_ignored": "Who joins after an id gets only what is sent from now on.",

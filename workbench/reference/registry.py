@@ -6,6 +6,10 @@ is gone by itself; and every heartbeat writes all of them anew, so that a Redis 
 one heartbeat later.
 
 One task does all the writing, one batch after the other. So an entry can't be written after it was taken away.
+
+The limit of connections is kept by Redis, which counts and adds in one script: of any number of processes that join
+for one user at the same moment, so many are admitted as there are places. Who is admitted stays, whatever happens to
+Redis; so while one that came back empty has not been told of everybody (a heartbeat) it may admit more.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from workbench.reference.deadline import SHARE
 from workbench.reference.logs import log, tell
-from workbench.reference.problems import Unavailable
+from workbench.reference.problems import Problem, Unavailable
 from workbench.reference.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +36,33 @@ LIVES = 3
 
 FAREWELL_S = 0.3
 """How long the end of the process may take to remove its entries."""
+
+_JOIN = """
+local now, finish, life, limit = unpack(ARGV)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
+local places = limit == '' and math.huge or tonumber(limit) - redis.call('ZCARD', KEYS[2])
+local admitted = {}
+for n = 5, #ARGV do
+  if places > 0 then
+    redis.call('ZADD', KEYS[1], finish, ARGV[n])
+    places = places - redis.call('ZADD', KEYS[2], finish, ARGV[n])
+    table.insert(admitted, ARGV[n])
+  end
+end
+if life ~= '' then redis.call('PEXPIRE', KEYS[2], life) end
+return admitted
+"""
+
+
+class TooMany(Problem):
+    """The user has as many connections as one may have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            429,
+            "too-many-connections",
+            f"You have {limit} sockets open, over all processes of the system, and nobody may have more: close one.",
+        )
 
 
 @dataclass(slots=True)
@@ -60,7 +91,8 @@ class Registry:
         self._writer = asyncio.create_task(self._write_for_ever(), name="registry")
 
     async def join(self, connection: str, user: str) -> None:
-        """Returns when Redis has the entry. Raises `Unavailable` within the deadline; the entry then is no more."""
+        """Returns when Redis has the entry. Raises `TooMany`, and `Unavailable` within the deadline; the entry then is
+        no more."""
         if self._tripped and self._settings.has("new_connections_refused"):
             raise Unavailable("redis", "it failed before", effect="none")
         joining = self._joining[connection] = _Joining(user)
@@ -70,7 +102,7 @@ class Registry:
             async with asyncio.timeout(bound):
                 await joining.done
         except BaseException as error:
-            if not isinstance(error, Unavailable) or error.effect == "unknown":
+            if not isinstance(error, Problem) or error.effect == "unknown":
                 self._leave(connection, user)  # the entry may have been written, or is just being written
             if isinstance(error, TimeoutError):
                 raise Unavailable("redis", "it did not answer in time", effect="none") from None
@@ -144,16 +176,18 @@ class Registry:
         self._reachable = not reason
 
     async def _write(self, *, beat: bool, within_s: float) -> None:
-        """One batch: departures, arrivals and, with the beat, everybody. Raises `Unavailable`."""
-        leaving, joining = dict(self._leaving), dict(self._joining)
-        present = (self._live if beat else {}) | {connection: one.user for connection, one in joining.items()}
-        commands = [*_removals(leaving), *_entries(present, life_s=self._life_s)]
+        """One batch: departures, with the beat everybody, then arrivals. Raises `Unavailable`."""
+        leaving = dict(self._leaving)
+        joining = {connection: one for connection, one in self._joining.items() if not one.done.done()}
+        commands = _removals(leaving)
         if beat:
+            commands += _entries(self._live, life_s=self._life_s)
             commands.append(("ZREMRANGEBYSCORE", ALL, "-inf", time.time()))
-        if not commands:
+        arrivals = self._arrivals({connection: one.user for connection, one in joining.items()})
+        if not commands and not arrivals:
             return
         try:
-            await self._redis.execute(*commands, changes=True, within_s=within_s)
+            answers = await self._redis.execute(*commands, *arrivals, changes=True, within_s=within_s)
         except Unavailable as error:
             for one in joining.values():
                 if not one.done.done():
@@ -161,10 +195,25 @@ class Registry:
             raise
         for connection in leaving:
             self._leaving.pop(connection, None)
+        admitted = {connection.decode() for answer in answers[len(commands) :] for connection in answer}
         for connection, one in joining.items():
-            if not one.done.done():
+            if one.done.done():
+                continue
+            if connection in admitted:
                 self._live[connection] = one.user
                 one.done.set_result(None)
+            else:
+                one.done.set_exception(TooMany(self._settings.connection_limit))
+
+    def _arrivals(self, connections: dict[str, str]) -> list[Command]:
+        """A script for each user, which answers who is admitted."""
+        now = time.time()
+        life = int(self._life_s * 1000) if isfinite(self._life_s) else ""
+        limit = "" if self._settings.has("connections_unlimited") else self._settings.connection_limit
+        return [
+            ("EVAL", _JOIN, 2, ALL, f"{ALL}:{user}", now, now + self._life_s, life, limit, *theirs)
+            for user, theirs in _by_user(connections).items()
+        ]
 
 
 def _by_user(connections: dict[str, str]) -> dict[str, list[str]]:
