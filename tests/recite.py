@@ -10,7 +10,8 @@ from workbench.workloads import Ask
 class Recite:
     """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may.
     ``deaf`` cannot be set up; ``mute`` never answers what is asked out of turn; ``wild`` names a method that returns
-    what it should not, or does not return. ``quick`` asks by callback; ``chatty`` connections also hear themselves."""
+    what it should not, or does not return. ``quick`` asks by callback; ``chatty`` connections also hear themselves.
+    To say one ``takes_s``."""
 
     broken: int = 0
     slow: int = 0
@@ -19,6 +20,7 @@ class Recite:
     wild: str = ""
     quick: bool = False
     chatty: bool = False
+    takes_s: float = 0.0
     name = "recitals"
     services = ()
     connect_kind = None
@@ -53,6 +55,8 @@ class Recite:
             raise ValueError("broken")
         if self.slow and ask.value % self.slow == 1:
             await asyncio.sleep(10)
+        if self.takes_s:
+            await asyncio.sleep(self.takes_s)
         return None
 
     def classify(self, error):
@@ -89,7 +93,7 @@ class Quick:
         elif self.workload.slow and value % self.workload.slow == 1:
             loop.call_later(10, answer, None)
         else:
-            loop.call_soon(answer, None)
+            loop.call_later(self.workload.takes_s, answer, None)
         return True
 
 

@@ -27,6 +27,7 @@ from workbench import (
     Pause,
     Sessions,
     Stack,
+    Steps,
     Stop,
     between,
     every,
@@ -132,6 +133,18 @@ def test_the_same_seed_asks_the_same_at_the_same_times(stack, folder):
     assert {path.name for path in folder.iterdir()} >= {"history", "history-2", "history-3"}
 
 
+@pytest.mark.parametrize("wrong", [(), (0,), (-1, 5), ("5",), (float("nan"),), (True,)])
+def test_steps_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(UsageError, match="Steps "):
+        Steps(*wrong)
+    with pytest.raises(UsageError, match="numbers above 0; got 0"):
+        Steps(5, each_s=0)
+
+
+def test_steps_say_what_they_are():
+    assert repr(Steps(500, 1000, each_s=2)) == "500, 1,000 operations/s, each for 2 s"
+
+
 def test_a_closed_loop_needs_no_rate(stack, folder):
     history = run(stack, Appends(), clients=2, duration_s=0.3)
     assert history.doubts == ()
@@ -166,6 +179,9 @@ class Unhandy(Recite):
         ({"duration_s": float("inf")}, "duration_s is a number above 0"),
         ({"rate_hz": float("nan")}, "rate_hz is a number above 0"),
         ({"steady": 99}, "steady is the share"),
+        ({"rate_hz": Steps(10, 20), "duration_s": 3}, "The steps last 2 s, and so does the run; got duration_s=3"),
+        ({"opening_s": -1}, "opening_s is a number above 0"),
+        ({"opening_s": 8}, "opening_s is a part of the run, which lasts 8 s; got 8"),
         ({"drivers": 9}, "drivers is from 1 to 8"),
         ({"faults": [Kill("redis")]}, "between"),
         ({"faults": Kill("redis")}, r"a list of between\(…\) and every\(…\); got Kill"),
@@ -223,6 +239,32 @@ def test_an_absurd_rate_saturates_the_driver(stack, folder):
     (doubt,) = history.doubts
     assert doubt.kind == "saturated"
     assert "asked were 500,000 operations/s, offered " in doubt.text
+
+
+def test_a_rate_in_steps_that_the_driver_cannot_offer_saturates_it(stack, folder):
+    workload = Recite(quick=True)  # which is answered at once: nobody else can be slow
+    history = run(stack, workload, clients=100, rate_hz=Steps(200, 500_000, each_s=0.4), timeout_s=0.2)
+    (doubt,) = history.doubts
+    assert doubt.kind == "saturated"
+    assert "asked were 500,000 operations/s from 0.4 s on" in doubt.text
+    assert history.facts["rate_hz"] == 500_000
+    assert [(step["begin_s"], step["rate_hz"]) for step in history.facts["steps"]] == [(0.0, 200.0), (0.4, 500_000.0)]
+    assert history.facts["steps"][1]["due"] > 50_000
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_clients_that_are_busy_in_the_last_steps_are_no_doubt(stack, folder, quick):
+    history = run(
+        stack, Recite(takes_s=0.05, quick=quick), clients=4, rate_hz=Steps(20, 400, each_s=0.5), timeout_s=0.2
+    )
+    assert history.doubts == ()
+    first, last = history.facts["steps"]
+    assert first["due"] == first["started"]
+    assert 8 <= first["due"] <= 12  # two or three times each
+    assert last["started"] < 0.8 * last["due"]
+    steadily = run(stack, Recite(takes_s=0.05, quick=quick), clients=4, rate_hz=400, duration_s=0.5, timeout_s=0.2)
+    assert kinds(steadily) == ["saturated"]
+    assert "all 4 clients were busy" in steadily.doubts[0].text
 
 
 @dataclass(frozen=True)

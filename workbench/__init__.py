@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from workbench.history import History as History
     from workbench.history import Operation as Operation
     from workbench.history import Window as Window
+    from workbench.runs import Steps as Steps
     from workbench.runs import run as run
     from workbench.stack import Stack as Stack
     from workbench.workloads import Appends as Appends
@@ -97,7 +98,7 @@ _HOME = {
         "workbench.faults",
     ),
     **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),
-    "run": "workbench.runs",
+    **dict.fromkeys(["Steps", "run"], "workbench.runs"),
     "Stack": "workbench.stack",
     **dict.fromkeys(["Appends", "Broadcasts", "Cases", "Logins", "Rooms", "Sessions"], "workbench.workloads"),
 }

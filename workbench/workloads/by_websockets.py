@@ -15,6 +15,9 @@ from workbench.workloads.sockets import CLOSE_S, LARGEST, UNSENT, Clogged, Liste
 NOBODY_SAID = 1006
 """What `websockets` says when the socket was closed and no code was given."""
 
+MOST_SENDING = 16
+"""Messages that wait for those before them to be taken, beyond which nothing more is sent."""
+
 
 async def connect(url: str, listener: Listener, headers: Mapping[str, str]) -> Websockets:
     """See `open_socket`."""
@@ -48,7 +51,7 @@ class Websockets:
     def send(self, message: str) -> None:
         if self.closed:
             raise SocketClosed(self._connection.close_code)
-        if self._connection.transport.get_write_buffer_size() > UNSENT:
+        if len(self._sending) >= MOST_SENDING or self._connection.transport.get_write_buffer_size() > UNSENT:
             raise Clogged("the other side does not read")
         sending = asyncio.ensure_future(self._send(message))
         self._sending.add(sending)
