@@ -33,6 +33,20 @@ REFUTATIONS = [
         {"apart", "bounded"},
     ),
     (
+        "auth_flow",
+        {
+            "defect": "last_login_not_updated,duplicate_user,alg_not_checked,password_in_plain,"
+            "refresh_reuse_accepted,logout_forgets_sockets,no_reconnect",
+            "deadline_s": 0.6,  # shorter than the database is away
+        },
+        {"logins", "together", "tokens", "accounts", "sessions", "effect", "back", "concurrent"},
+    ),
+    (
+        "auth_flow",
+        {"defect": "half_made_user,unbounded_wait"},
+        {"whole", "clear"},
+    ),
+    (
         "redis_pubsub",
         {"kept": "pubsub", "lossy": "stream", "buffer": "40kb 40kb 1"},  # less than a message that everybody gets
         {"everybody", "kept_safe", "lossy_loses", "rooms_safe", "rooms_lose"},
