@@ -68,7 +68,7 @@ class App:
     @contextlib.contextmanager
     def socket(self, **headers: str) -> Iterator[ClientConnection]:
         """An open socket; raises `websockets.exceptions.InvalidStatus` when it is refused."""
-        given = {**self.bearer, "Origin": ORIGIN, **headers}
+        given = {"Origin": ORIGIN, **({} if "Authorization" in headers else self.bearer), **headers}
         with connect(
             f"ws://127.0.0.1:{self.port}/ws",
             additional_headers={name: value for name, value in given.items() if value},
