@@ -47,6 +47,16 @@ REFUTATIONS = [
         {"whole", "clear"},
     ),
     (
+        "scale",
+        {"defect": "slow_echo,count_not_decremented", "p99_ms": 45},  # an echo of that application takes 50 ms
+        {"knee", "fast", "exact"},
+    ),
+    (
+        "scale",
+        {"defect": "drops_sockets", "connection_limit": 1, "session_kib": 1},
+        {"few_served", "many_served", "frugal", "lasting", "unmoved"},
+    ),
+    (
         "redis_pubsub",
         {"kept": "pubsub", "lossy": "stream", "buffer": "40kb 40kb 1"},  # less than a message that everybody gets
         {"everybody", "kept_safe", "lossy_loses", "rooms_safe", "rooms_lose"},

@@ -344,6 +344,8 @@ def test_sessions_are_counted_once_more_after_they_were_closed(stack):
     assert workload.final(1, 4, 9) == []
     assert [ask.value for ask in workload.final(2, 4, 9)] == [None, "closed"]
     assert len(workload.final(20, 50, 9)) == 1, "of the last accounts only"
+    counted = [rank for rank in range(10_000) if workload.final(rank, 10_000, 9)]
+    assert len(counted) == 1000 + 8, "one in five, and the last ten"
 
     async def talk():
         shared = await workload.prepare({"app": stack.url("app")}, "a1b2c3", range(2))

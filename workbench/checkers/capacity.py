@@ -96,7 +96,7 @@ def _verdict(found: list[Step], claimed: float) -> tuple[Verdict, int | None]:
 
 
 def _reach(found: list[Step], good: int, claimed: str) -> str:
-    said = f"up to {found[good].offered_hz:,.0f} operations per second" if good >= 0 else "surely by no step"
+    said = f"up to {found[good].offered_hz:,.0f} operations per second" if good >= 0 else "for certain by no step"
     said += claimed
     if good == len(found) - 1:
         return f"{said}, the highest of {plural(len(found), 'step')}"

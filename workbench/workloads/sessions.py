@@ -29,6 +29,12 @@ QUIET_S = 0.15
 COUNTED_IN_STEADY = 10
 """In the steady state so many accounts are counted: to count thousands would be a load of its own."""
 
+COUNTED_AT_END = 1000
+"""At the end so many, evenly spread, …"""
+
+COUNTED_AT_ONCE = 16
+"""… and so many of them at the same time."""
+
 GONE_S = 0.5
 """So long an application may take to forget sessions that were closed."""
 
@@ -47,10 +53,10 @@ class Sessions:
 
     Kinds: ``connect`` (opening a session), ``echo`` (value: its number), ``leave``, and ``count`` (key: the account;
     value: ``{"reported": …, "open": …}``: how many sessions the application says the account has, and how many its
-    clients hold open), taken once in the steady state, of at most `COUNTED_IN_STEADY` accounts, once at the end, of
-    every account, and then again of as many as in the steady state, the last ones, whose sessions are closed before. It
-    is taken when none of the account's sessions has come or gone for a moment; after closing, for which the application
-    may take a little longer when all leave at once, it is taken again within `GONE_S` if it is not right yet.
+    clients hold open), taken once in the steady state, of at most `COUNTED_IN_STEADY` accounts, once at the end, of at
+    most `COUNTED_AT_END`, and then again of the last few, as many as in the steady state, whose sessions are closed
+    before. It is taken when none of the account's sessions has come or gone for a moment; after closing, for which the
+    application may take a little longer when all leave at once, again within `GONE_S` if it is not right yet.
     """
 
     payload: int = 64
@@ -123,8 +129,10 @@ class Sessions:
         return self._count(rank, most=COUNTED_IN_STEADY)
 
     def final(self, rank: int, of: int, turns: int) -> Sequence[Ask]:
-        last = rank >= of - COUNTED_IN_STEADY * self.sockets  # by then the others have been counted
-        return [*self._count(rank), *([Ask(*ask[:2], CLOSED) for ask in self._count(rank)] if last else [])]
+        one_in = ceil(of / self.sockets / COUNTED_AT_END)
+        if rank >= of - COUNTED_IN_STEADY * self.sockets:  # by then the others have been counted
+            return [*self._count(rank), *(Ask(*ask[:2], CLOSED) for ask in self._count(rank))]
+        return self._count(rank) if rank // self.sockets % one_in == 0 else []
 
     def _count(self, rank: int, *, most: float = inf) -> list[Ask]:
         """Asked by the first client of each account."""
@@ -214,7 +222,8 @@ class Shared:
     def __init__(
         self, urls: Sequence[str], tokens: Sequence[str], clients: Sequence[int], *, sockets: int, padding: str
     ) -> None:
-        accounts = [Account(urls[n % len(urls)], token) for n, token in enumerate(tokens)]
+        door = asyncio.Semaphore(COUNTED_AT_ONCE)
+        accounts = [Account(urls[n % len(urls)], token, door) for n, token in enumerate(tokens)]
         self.accounts = {client: accounts[n // sockets] for n, client in enumerate(clients)}
         """By the number of the client."""
         self.addresses = {client: f"ws://{urlsplit(urls[n % len(urls)]).netloc}/ws" for n, client in enumerate(clients)}
@@ -227,6 +236,7 @@ class Account:
 
     url: str
     token: str = field(repr=False)
+    door: asyncio.Semaphore = field(repr=False, default_factory=lambda: asyncio.Semaphore(COUNTED_AT_ONCE))
     sessions: set[Session] = field(default_factory=set)
     _moving: int = 0
     _moved_at: float = 0.0
@@ -260,13 +270,18 @@ class Account:
                 await asyncio.sleep(max(wait, QUIET_S / 10))
                 continue
             held = self._open()
-            http = await Http.to(self.url)
-            try:
-                answer = await http.request("GET", "/connections", token=self.token)
-            finally:
-                http.close()
+            answer = await self._reported()
             if not self._moving and moved_at == self._moved_at and held == self._open():
                 return {"reported": answer["mine"], "open": held}
+
+    async def _reported(self) -> dict[str, int]:
+        async with self.door:
+            http = await Http.to(self.url)
+            try:
+                answer: dict[str, int] = await http.request("GET", "/connections", token=self.token)
+            finally:
+                http.close()
+        return answer
 
     def _open(self) -> int:
         return sum(not session.closed for session in self.sessions)
