@@ -9,6 +9,12 @@ What it does when a dependency fails is part of its interface:
 Redis is down          live sockets stay open and keep echoing; new ones are refused with 503; ``/connections``
                        and lists in Redis answer 503. Entries of connections come back by themselves within a
                        heartbeat of its return, also when it returns empty
+                       Sessions: access tokens stay good, for no process asks anybody to verify one; logins, refreshes
+                       and logouts answer 503. A session that ended while a process was cut off is over there within a
+                       heartbeat of its return, for its open sockets too. A refresh whose answer was lost may have
+                       spent its token: to repeat it ends the session. If Redis returns empty, sessions are gone:
+                       access tokens and sockets go on until they end, refresh tokens are answered 401, and what had
+                       ended stays ended. If it has lost its last second, a refresh of that second counts as a reuse
                        Rooms: members stay members; who joins or sends is told ``unavailable``, with the ``effect``, and
                        ``POST /rooms/…`` answers 503. Rooms go on by themselves within a second of its return: over
                        ``pubsub`` what was sent meanwhile is lost, over ``stream`` nothing that was acknowledged is
@@ -25,15 +31,16 @@ any of them            no answer takes longer than ``DEADLINE_S`` because of it;
 a client does not      its socket is closed with 1013 when half a MiB waits for it, and no member of its rooms notices;
 read, or answer        with 1011 when no pong comes within ``PING_S``. Half a head of a request is given up after 5 s
 the system itself is   tokens stay valid if ``KEY_FILE`` keeps the key, else clients log in again. Entries of a
-restarted              killed process's connections run out within three heartbeats. Who was in a room over ``stream``
-                       joins it again on any process, ``after`` the last id it got, and has missed nothing; over
-                       ``pubsub`` it has missed what was sent meanwhile
+restarted              killed process's connections run out within three heartbeats, and until then count for the
+                       limit of their users. Sessions go on; without Redis they are gone. Who was in a room over
+                       ``stream`` joins it again on any process, ``after`` the last id it got, and has missed nothing;
+                       over ``pubsub`` it has missed what was sent meanwhile
 =====================  ==========================================================================================
 
 Environment: ``REDIS_URL``, ``MONGO_URL``, ``POSTGRES_URL``, ``GITHUB_URL`` (what is absent is not configured: its
-routes answer 503, users then live in memory), ``KEY_FILE``, ``DEFECT``, ``ALLOWED_ORIGINS``, ``DEADLINE_S``,
-``HEARTBEAT_S``, ``PING_S``, ``PASSWORD_COST``, ``SESSION_LIMIT``, ``CONNECTION_LIMIT``, ``LOG_LEVEL``;
-``settings.py`` tells what they mean.
+routes answer 503, users and sessions then live in memory), ``KEY_FILE``, ``DEFECT``, ``ALLOWED_ORIGINS``,
+``DEADLINE_S``, ``HEARTBEAT_S``, ``PING_S``, ``PASSWORD_COST``, ``SESSION_LIMIT``, ``CONNECTION_LIMIT``,
+``LOG_LEVEL``; ``settings.py`` tells what they mean.
 """
 
 VERSION = "0.1.0"

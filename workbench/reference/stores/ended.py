@@ -2,7 +2,8 @@
 
 Redis tells it on a channel, at once. A channel forgets whom it could not reach, so with every heartbeat the process
 also reads what has ended since it last looked: a lost message costs a heartbeat. When it is connected anew it reads
-everything, and puts back what it knows itself: Redis may have come back empty.
+everything, and puts back what it knows itself: Redis may have come back empty. What it cannot learn is the end of a
+session while it was cut off for longer than `KEEP_S`: tokens have expired by then, a socket of it stays open.
 """
 
 from __future__ import annotations
