@@ -245,3 +245,15 @@ def test_a_peer_that_reads_nothing_is_let_go_with_all_that_waits_for_it(ready):
             for _ in range(1000):
                 raw.send(echo)
         eventually(lambda: ready.mine() == 0)
+
+
+def test_a_peer_that_says_goodbye_and_reads_nothing_is_let_go(ready):
+    """No ping ends it any more: what waits for it, and its place among the open sockets, would be held for ever."""
+    echo = masked({"type": "echo", "n": 1, "padding": "x" * 30_000})
+    goodbye = b"\x88\x82" + bytes(4) + (1000).to_bytes(2, "big")
+    with opened(ready) as raw:
+        for _ in range(14):
+            raw.sendall(echo)
+            time.sleep(0.01)
+        raw.sendall(goodbye)
+        eventually(lambda: ready.mine() == 0)

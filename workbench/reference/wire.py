@@ -12,6 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 HEAD_S = 5.0
 """How long a client may take to send the head of a request, or of a handshake, seconds."""
@@ -63,8 +64,8 @@ class Line(WebSocketsSansIOProtocol):
     """One WebSocket, with a way to write to it at once.
 
     The application finds it in the scope (`line_of`). What is written leaves in the order of the calls. A socket for
-    which more than `LARGEST_BACKLOG` bytes wait is closed with 1013 "slow"; what waits for it is freed when it has
-    read it, or `PARTING_S` later.
+    which more than `LARGEST_BACKLOG` bytes wait is closed with 1013 "slow"; what waits for one that is closed, by
+    either side, is freed when it has been read, or `PARTING_S` later.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -100,11 +101,24 @@ class Line(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(PARTING_S, self.transport.abort)
+        self._part()
+
+    # uvicorn closes in these too, but waits for ever until the other side has read what was sent before.
 
     def keepalive_timeout(self) -> None:
-        # uvicorn closes here too, but waits for ever until the other side has read what was sent before.
         self.end(1011, "keepalive ping timeout")
+
+    def handle_close(self, event: Frame) -> None:
+        super().handle_close(event)
+        self._part()
+
+    def handle_parser_exception(self) -> None:
+        super().handle_parser_exception()
+        self._part()
+
+    def _part(self) -> None:
+        if self.close_timer is None:
+            self.close_timer = self.loop.call_later(PARTING_S, self.transport.abort)
 
 
 def line_of(scope: Any) -> Line:
