@@ -1,8 +1,10 @@
 """WebSockets of clients, byte by byte and against a real server: the same whatever is behind the seam."""
 
 import asyncio
+import base64
 import contextlib
 import functools
+import hashlib
 import struct
 import subprocess
 import sys
@@ -86,18 +88,17 @@ async def by_hand(handle):
         server.close()
 
 
-async def shake(reader, writer):
+def upgrade(asked):
     """The server's half of a handshake."""
-    import base64
-    import hashlib
-
-    request = (await reader.readuntil(b"\r\n\r\n")).decode()
-    key = next(line.split(": ")[1] for line in request.splitlines() if line.lower().startswith("sec-websocket-key"))
+    lines = asked.decode().splitlines()
+    key = next(line.split(": ")[1] for line in lines if line.lower().startswith("sec-websocket-key"))
     proof = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()).decode()
-    writer.write(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Accept: {proof}\r\n\r\n".encode()
-    )
+    head = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {proof}"
+    return f"HTTP/1.1 101 Switching Protocols\r\n{head}\r\n\r\n".encode()
+
+
+async def shake(reader, writer):
+    writer.write(upgrade(await reader.readuntil(b"\r\n\r\n")))
 
 
 @together

@@ -108,6 +108,7 @@ class Driver:
         await self._stage.until(t0_ns + round(self._spec.duration_s * 1e9))
         self._stage.counts.rss_end = resident()
         self._stage.recorder.flush()
+        self._stage.measure()
         tell({"done": self._counted()})
         order = await self._orders.get()
         if "final" in order and not self._stage.stopped:

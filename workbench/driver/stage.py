@@ -50,12 +50,12 @@ class Stage:
         self._alarm = Alarm(self._loop)
         self._sleeping: set[asyncio.Future[None]] = set()
         self._timeout_ns = round(spec.timeout_s * 1e9)
-        self._busy_s = 0.0
+        self._measured = (0.0, 0.0)  # when, and how busy so far: seconds
 
     def begin(self, t0_ns: int) -> None:
         """The clock starts at this moment of ``time.monotonic_ns``."""
         self.t0_ns = t0_ns
-        self._busy_s = busy_s()
+        self._measured = ((_now() - t0_ns) / 1e9, busy_s())
         self._expire()
 
     # --- the clock
@@ -118,12 +118,13 @@ class Stage:
         self.counts.received += 1
 
     def measure(self) -> None:
-        """Put down to the present step how busy the driver was since this was last called."""
-        before, self._busy_s = self._busy_s, busy_s()
-        at_s = (_now() - self.t0_ns) / 1e9
+        """Put down to the steps how busy the driver was since this was last called."""
+        busy = busy_s()
+        now_s = (_now() - self.t0_ns) / 1e9
+        from_s, spent, self._measured = self._measured[0], busy - self._measured[1], (now_s, busy)
         for step, counted in zip(self.spec.steps or (), self.counts.steps, strict=True):
-            if step.begin_s <= at_s < step.end_s:
-                counted.busy_s += self._busy_s - before
+            share = (min(now_s, step.end_s) - max(from_s, step.begin_s)) / (now_s - from_s)
+            counted.busy_s += spent * max(0.0, share)
 
 
 def _wake(sleeper: asyncio.Future[None]) -> None:

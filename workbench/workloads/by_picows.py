@@ -87,15 +87,17 @@ class Picows(picows.WSListener):
         if self.closed:
             return
         self.closed = True
-        self._transport.send_close(picows.WSCloseCode.OK)
+        transport = self._transport
+        transport.send_close(picows.WSCloseCode.OK)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S):
-                await self._transport.wait_disconnected()
-        self.close()
+                await transport.wait_disconnected()
+        transport.disconnect(False)
 
     def close(self) -> None:
         self.closed = True
-        self._transport.disconnect(False)
+        if (transport := getattr(self, "_transport", None)) is not None:
+            transport.disconnect(False)
 
     # picows
 
@@ -122,7 +124,10 @@ class Picows(picows.WSListener):
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
         self.closed = True
-        self._listener.lost(SocketClosed(self._code))
+        listener = self._listener
+        del self._listener, self._transport  # no circle is left: buffers of megabytes do not wait for the collector
+        self._parts = b""
+        listener.lost(SocketClosed(self._code))
 
     def pause_writing(self) -> None:
         self._full = True
