@@ -72,6 +72,15 @@ def test_rooms_are_filled_alike(rooms, workloads, first):
     assert max(filled.values()) <= 2 * min(filled.values())
 
 
+@given(st.integers(1, 6), st.integers(1, 3), st.integers(0, 5), st.integers(1, 60), st.integers(1, 3))
+def test_the_members_of_each_room_are_on_all_instances_alike(rooms, workloads, first, clients, instances):
+    workload = Rooms(rooms=rooms)
+    places = workload.spread(range(first, first + clients * workloads, workloads), instances)
+    for room in {workload.room_of(client) for client in places}:
+        there = Counter(place for client, place in places.items() if workload.room_of(client) == room)
+        assert max(there.values()) <= min(there[place] for place in range(instances)) + 1
+
+
 # --- how it is answered
 
 

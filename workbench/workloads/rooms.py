@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -80,12 +82,11 @@ class Rooms:
         load()
         through = "" if self.subscriptions_from == "client" else f"{self.subscriptions_from} "
         ways = list(zip(instances(urls, "app"), instances(urls, f"{through}app"), strict=True))
-        ranks = {client: rank for rank, client in enumerate(clients)}
-        return _Shared(ways, await log_in(urls["app"]), run, ranks)
+        return _Shared(ways, await log_in(urls["app"]), run, self.spread(clients, len(ways)))
 
     async def connect(self, shared: _Shared, client: int) -> _Member:
         key = self.room_of(client)
-        sent_to, heard_at = shared.ways[shared.ranks[client] // self.rooms % len(shared.ways)]
+        sent_to, heard_at = shared.ways[shared.places[client]]
         member = _Member(shared, client, sent_to)
         headers = {"Authorization": f"Bearer {shared.token}", "Origin": self.origin}
         member.socket = await open_socket(f"ws://{urlsplit(heard_at).netloc}/ws", member, headers=headers)
@@ -104,6 +105,11 @@ class Rooms:
     def room_of(self, client: int) -> str:
         """Steps of the golden ratio fill the rooms alike, be it by all clients or by every second or third."""
         return f"r{int(client * GOLDEN % 1 * self.rooms)}"
+
+    def spread(self, clients: Sequence[int], instances: int) -> dict[int, int]:
+        """Of each client of a driver its instance: those of one room are dealt out in turn."""
+        turns = defaultdict[str, Iterator[int]](lambda: cycle(range(instances)))
+        return {client: next(turns[self.room_of(client)]) for client in clients}
 
     async def do(self, connection: _Member, ask: Ask) -> Any:
         if ask.kind == "settle":
@@ -144,7 +150,8 @@ class _Shared:
     """Of each instance where messages are sent, and where sockets are opened."""
     token: str = field(repr=False)
     run: str
-    ranks: Mapping[int, int]
+    places: Mapping[int, int]
+    """Of each client the instance it uses, a position in ``ways``."""
     last: dict[int, str] = field(default_factory=dict)
     """Of each client the id of the last message it got."""
     quiet: Quiet = field(default_factory=Quiet)
