@@ -262,7 +262,7 @@ def test_of_many_logins_at_once_the_limit_is_left(two):
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["begin", "refresh", "reuse", "end", "lose", "end_all", "of"]),
+            st.sampled_from(["begin", "refresh", "reuse", "end", "lose", "end_all", "delete", "of"]),
             st.sampled_from(["carol", "dave"]),
             st.integers(0, 4),
         ),
@@ -284,12 +284,13 @@ def test_memory_and_redis_do_the_same(stack, steps):
 
 async def _played(store, steps):
     """What came out of each step, times left out."""
-    out = []
+    out, gone = [], set()
     for n, (what, user, which) in enumerate(steps):
         session = f"session {which}"
         if what == "begin":
             session = f"session {n}"
             ends = await store.begin(session, user, "hash 0", "agent", limit=2)
+            assert (session in {end.session for end in ends}) == (user in gone)
         elif what in ("refresh", "reuse"):
             old = "hash 0" if what == "refresh" else "spent"
             refreshed = await store.refresh(session, old, "hash 0", spent_too=False)
@@ -297,8 +298,9 @@ async def _played(store, steps):
             ends = refreshed.ended
         elif what in ("end", "lose"):
             ends = await store.end(session, user, known=what == "lose" and which == 4)
-        elif what == "end_all":
-            ends = await store.end_all(user, known=session if which == 0 else None)
+        elif what in ("end_all", "delete"):
+            ends = await store.end_all(user, known=session if which == 0 else None, for_good=what == "delete")
+            gone |= {user} if what == "delete" else set()
         else:
             ends = []
         out.append(sorted(end.session for end in ends))
@@ -397,6 +399,24 @@ def test_a_redis_that_comes_back_empty_takes_refreshing_away_and_access_tokens_n
         for at in (*two, new):
             eventually(lambda at=at: not guest.good(at))
     assert log_in(two[0], who).good(two[1])
+
+
+def test_a_redis_that_comes_back_with_what_it_had_before_brings_no_session_back(two, stack):
+    over = log_in(two[0])
+    with redis.Redis.from_url(stack["redis"].url) as client:
+        before = {key: client.dump(key) for key in (f"session:{over.session}", f"sessions:{over.user}")}
+        assert over.ask("POST", "/logout").status_code == 204
+        eventually(lambda: not over.good(two[1]))
+        stack["redis"].kill()
+        stack["redis"].start()
+    with redis.Redis.from_url(stack["redis"].url) as client:
+        for key, value in before.items():
+            client.restore(key, 0, value)  # as from a copy on disk that is older than the logout
+        for name in client.client_list(_type="pubsub"):
+            client.client_kill_filter(_id=name["id"])  # whoever was quicker than we connects once more
+        eventually(lambda: not client.exists(*before))
+        assert client.zscore("ended", over.session)
+    assert kind(over.refresh()) == OVER and not over.good()
 
 
 def test_what_redis_keeps_runs_out(two, stack):

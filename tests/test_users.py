@@ -183,6 +183,20 @@ def test_a_deleted_user_is_gone_with_all_sessions_and_may_come_again(running, do
     assert Guest(running, "gone@example.com").id != guest.id
 
 
+def test_a_login_that_overlaps_the_deletion_begins_no_session_that_stays(running):
+    for n in range(8):
+        guest = Guest(running, f"leaving-{n}@example.com")
+        with ThreadPoolExecutor(4) as pool:
+            logins = [pool.submit(guest.log_in) for _ in range(4)]
+            time.sleep(n * 0.005)
+            assert guest.ask("DELETE", "/users/me").status_code == 204
+        for answer in (login.result() for login in logins):
+            assert answer.status_code in (200, 401)
+            if answer.status_code == 200:
+                refreshed = running.http.post("/refresh", json={"refresh_token": answer.json()["refresh_token"]})
+                problem(refreshed, 401, "none")
+
+
 def test_a_user_deleted_elsewhere_is_not_there(running, documents):
     guest = Guest(running, "elsewhere@example.com")
     documents.delete_one({"_id": guest.id})

@@ -76,7 +76,9 @@ class SessionStore(Protocol):
     """
 
     async def begin(self, session: str, user: str, refresh: str, agent: str, *, limit: float) -> Sequence[End]:
-        """Keep a new session with the hash of its refresh token; the oldest of the user that are too many end."""
+        """Keep a new session with the hash of its refresh token; the oldest of the user that are too many end.
+
+        Of a user whose sessions ended for good, the new one itself is answered as over, and nothing is kept."""
 
     async def refresh(self, session: str, old: str, new: str, *, spent_too: bool) -> Refreshed:
         """Put the hash ``new`` in the place of ``old``; the session ends if that is not its hash any more."""
@@ -84,8 +86,10 @@ class SessionStore(Protocol):
     async def end(self, session: str, user: str, *, known: bool) -> Sequence[End]:
         """End a session of the user; none if it is not his. A ``known`` one also ends if the store has lost it."""
 
-    async def end_all(self, user: str, *, known: str | None) -> Sequence[End]:
-        """End every session of the user, and also the one that is known, if the store has lost it."""
+    async def end_all(self, user: str, *, known: str | None, for_good: bool = False) -> Sequence[End]:
+        """End every session of the user, and also the one that is known, if the store has lost it.
+
+        ``for_good``: none begins any more, not even by a login that is under way and has found the user already."""
 
     async def of(self, user: str) -> list[Session]:
         """The sessions of the user, the oldest first."""
@@ -103,10 +107,14 @@ class Sessions:
         self._seal = tokens.secret("refresh tokens")
 
     async def begin(self, user: str, *, agent: str = "") -> Granted:
-        """A new session of the user; beyond the limit of sessions his oldest ends. Raises `Unavailable`."""
+        """A new session of the user; beyond the limit of sessions his oldest ends.
+
+        Raises `Unavailable`, or a 401 `Problem` if the user was deleted while he logged in."""
         session = token_hex(12)
         refresh = self._new_refresh(session)
         ended = await self._store.begin(session, user, _hash(refresh), agent[:LONGEST_AGENT], limit=self._limit)
+        if any(end.session == session for end in ended):
+            raise unauthorized("The user was deleted in this moment.")
         self._ended.add(ended)
         return Granted(session, self._tokens.issue(user, session), refresh)
 
@@ -142,12 +150,12 @@ class Sessions:
         self._ended.add(ended)
         return bool(ended)
 
-    async def end_all(self, user: str, *, session: str | None = None) -> None:
+    async def end_all(self, user: str, *, session: str | None = None, for_good: bool = False) -> None:
         """End every session of the user, and ``session``, the one that asks, also if Redis has lost it.
 
-        Raises `Unavailable`. Others that Redis has lost cannot be found: their last access tokens are good until they
+        ``for_good``, when the user is deleted: none begins any more. Raises `Unavailable`. Others that Redis has lost cannot be found: their last access tokens are good until they
         expire."""
-        self._ended.add(await self._store.end_all(user, known=session))
+        self._ended.add(await self._store.end_all(user, known=session, for_good=for_good))
 
     async def of(self, user: str) -> list[Session]:
         """The sessions of the user, the oldest first. Raises `Unavailable`."""

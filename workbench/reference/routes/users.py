@@ -56,9 +56,10 @@ async def change(system: Here, user: Annotated[str, Depends(_own)], changes: Cha
 async def remove(system: Here, user: Annotated[str, Depends(_own)], who: Who) -> Response:
     """Forget the user and end all sessions. It may be repeated when an answer was lost."""
     with system.deadline.together():
-        if not system.settings.has("delete_keeps_user"):
+        keeps = system.settings.has("delete_keeps_user")
+        if not keeps:
             await system.users.remove(user)
-        await system.sessions.end_all(user, session=who.session)
+        await system.sessions.end_all(user, session=who.session, for_good=not keeps)
     return Response(status_code=204)
 
 

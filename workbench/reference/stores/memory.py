@@ -26,9 +26,12 @@ class MemorySessions:
     def __init__(self) -> None:
         self._sessions: dict[str, _Kept] = {}
         self._users: defaultdict[str, list[str]] = defaultdict(list)
+        self._gone: set[str] = set()
 
     async def begin(self, session: str, user: str, refresh: str, agent: str, *, limit: float) -> Sequence[End]:
         now = time.time()
+        if user in self._gone:
+            return [End(session, now)]
         self._sessions[session] = _Kept(user, refresh, agent, now, now)
         self._users[user].append(session)
         theirs = self._of(user)
@@ -46,7 +49,9 @@ class MemorySessions:
     async def end(self, session: str, user: str, *, known: bool) -> Sequence[End]:
         return self._end([session]) if known or session in self._of(user) else []
 
-    async def end_all(self, user: str, *, known: str | None) -> Sequence[End]:
+    async def end_all(self, user: str, *, known: str | None, for_good: bool = False) -> Sequence[End]:
+        if for_good:
+            self._gone.add(user)
         return self._end(dict.fromkeys([*self._of(user), *([known] if known else [])]))
 
     async def of(self, user: str) -> list[Session]:

@@ -2,7 +2,8 @@
 
 ``session:<id>`` holds one, and runs out by itself; ``sessions:<user>`` has the ids of a user by the time they began;
 ``ended`` has the ids that are over by the time they ended, as long as one of their access tokens may be good, and
-who listens on the channel ``ended`` is told both. All times are Redis's own, in microseconds: no clocks are compared.
+who listens on the channel ``ended`` is told both; ``gone:<user>`` is there for as long after a user was deleted. All
+times are Redis's own, in microseconds: no clocks are compared.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ end
 
 _BEGIN = """
 local id, user, refresh, agent, limit = unpack(ARGV)
+if redis.call('EXISTS', 'gone:' .. user) == 1 then return {now, {id}} end
 redis.call('HSET', 'session:' .. id, 'user', user, 'refresh', refresh, 'agent', agent, 'created', now, 'last_used', now)
 redis.call('ZADD', 'sessions:' .. user, now, id)
 lives(id, user)
@@ -84,14 +86,15 @@ over(id, user)
 return {now, {id}}
 """
 
-_END_ALL = """
-local user, known = unpack(ARGV)
+_END_ALL = f"""
+local user, known, for_good = unpack(ARGV)
+if for_good ~= '' then redis.call('SET', 'gone:' .. user, 1, 'EX', {KEEP_S}) end
 local ids = of(user)
 local found = known == ''
 for _, id in ipairs(ids) do found = found or id == known end
 if not found then table.insert(ids, known) end
 for _, id in ipairs(ids) do over(id, user) end
-return {now, ids}
+return {{now, ids}}
 """
 
 _OF = """
@@ -105,6 +108,11 @@ return sessions
 _TELL = f"""
 for n = 1, #ARGV, 2 do
   redis.call('ZADD', '{ENDED}', 'NX', ARGV[n + 1], ARGV[n])
+  local user = redis.call('HGET', 'session:' .. ARGV[n], 'user')
+  if user then
+    redis.call('DEL', 'session:' .. ARGV[n])
+    redis.call('ZREM', 'sessions:' .. user, ARGV[n])
+  end
 end
 redis.call('ZREMRANGEBYSCORE', '{ENDED}', '-inf', now - {KEEP_S * MICRO})
 redis.call('EXPIRE', '{ENDED}', {KEEP_S})
@@ -129,8 +137,8 @@ class RedisSessions:
     async def end(self, session: str, user: str, *, known: bool) -> Sequence[End]:
         return _ends(*await self._run(_END, session, user, "1" if known else ""))
 
-    async def end_all(self, user: str, *, known: str | None) -> Sequence[End]:
-        return _ends(*await self._run(_END_ALL, user, known or ""))
+    async def end_all(self, user: str, *, known: str | None, for_good: bool = False) -> Sequence[End]:
+        return _ends(*await self._run(_END_ALL, user, known or "", "1" if for_good else ""))
 
     async def of(self, user: str) -> list[Session]:
         return [
@@ -145,7 +153,7 @@ class RedisSessions:
         return [End(session.decode(), float(at) / MICRO) for session, at in zip(found[::2], found[1::2], strict=True)]
 
     async def tell(self, ends: Iterable[End], *, within_s: float) -> None:
-        """Put back what Redis may have lost. Raises `Unavailable`."""
+        """Put back what Redis may have lost, and end again what it may have brought back. Raises `Unavailable`."""
         parts = [part for end in ends for part in (end.session, int(end.at * MICRO))]
         for begin in range(0, len(parts), 2000):
             await self._run(_TELL, *parts[begin : begin + 2000], within_s=within_s)
