@@ -111,6 +111,26 @@ def test_without_a_final_settle_a_missing_message_may_be_on_its_way():
     assert delivered(of(*BASE, receive(1, 1, 3))).verdict == "refuted", "that something came again, no time can heal"
 
 
+def test_a_settle_that_began_before_the_last_message_gave_it_no_time():
+    late = [send(2, 2), receive(2, 2, 2.1)]
+    assert delivered(of(*BASE, *late, settle(1.9, took=0.5))).verdict == "unknown"
+
+
+def test_what_a_subscriber_missed_that_never_came_to_rest_may_be_on_its_way():
+    """The settle of another, in another driver, says nothing about it; nor does one of its own before."""
+    late = [send(2, 2), receive(2, 2, 2.1), settle(client=2)]
+    assert delivered(of(*BASE, *late)).verdict == "refuted"
+    for outcome in ("fail", "info"):
+        finding = delivered(of(*BASE, *late, settle(8, client=1), settle(10, client=1, outcome=outcome)))
+        assert finding.verdict == "unknown"
+        assert finding.text.startswith("1 of 4 expected deliveries had not arrived")
+        assert (finding.measured["lost"], finding.measured["pending"]) == (0, 1)
+    late += [send(3, 3), receive(1, 3, 3.1), settle(8, client=1, outcome="fail")]
+    finding = delivered(of(*BASE, *late))
+    assert finding.verdict == "refuted", "the other one has lost 3"
+    assert finding.text.startswith("1 of 6 expected deliveries were lost")
+
+
 def test_nothing_holds_by_vacuum():
     for operations, said in (
         ([], "nobody listened"),
@@ -197,9 +217,14 @@ def slow_deliveries(history):
 def test_it_finds_what_the_slow_twin_finds(history):
     expected, got, reordered, unexpected = slow_deliveries(history)
     finding, found = delivered(history), deliveries_of(history)
-    lost = len([one for one in expected if not got[one]])
+    rests = sorted((o for o in history if o.kind == "settle"), key=lambda o: o.called)  # as they are written, if equal
+    restless = {client for client, outcome in {o.client: o.outcome for o in rests}.items() if outcome != "ok"}
+    missed = [client for client, *_ in (one for one in expected if not got[one])]
+    lost = len([client for client in missed if client not in restless])
     assert finding.measured["expected"] == len(expected)
     assert finding.measured["lost"] == lost
+    assert finding.measured["pending"] == len(missed) - lost
+    assert finding.measured["received"] == len(expected) - len(missed)
     assert finding.measured["duplicated"] == sum(n - 1 for n in got.values())
     assert finding.measured["unexpected"] == len(unexpected)
     # Sends called at the very same moment have no order of their own, so the twin's ties are left out here.
@@ -211,8 +236,8 @@ def test_it_finds_what_the_slow_twin_finds(history):
         by.called for receipt in found.duplicated for by in [sends[found.of.send[receipt]]]
     ]
     sends_ok = [o for o in sends if o.outcome == "ok"]
-    rests = [o for o in history if o.kind == "settle"]
-    settled = bool(rests) and rests[0].returned >= max((o.returned for o in sends_ok), default=0)
+    quiet = [o.called for o in rests if o.outcome == "ok"]
+    settled = bool(quiet) and max(quiet) >= max((o.returned for o in sends_ok), default=0)
     settled = not sends or (settled and history.windows[0].healed is not None)
     wrong = finding.measured["duplicated"] + finding.measured["reordered"] + finding.measured["unexpected"]
     heard = [o for o in history if o.kind == "receive" and o.client not in
@@ -223,7 +248,7 @@ def test_it_finds_what_the_slow_twin_finds(history):
         assert finding.verdict == "refuted"
         assert refutes_alone(finding)
     else:
-        assert finding.verdict == ("held" if expected and settled else "unknown")
+        assert finding.verdict == ("held" if expected and settled and not missed else "unknown")
 
 
 def refutes_alone(finding):

@@ -29,11 +29,12 @@ def delivered(history: History, *, faults: bool = True) -> Finding:
     shows the first of each kind: what was sent, and the receipts (for a lost one: the subscription that expected it
     and the settle by which it had not come). Held when there is none and at least one delivery was expected. Unknown
     without acknowledged sends, subscribers or receipts, and, unless refuted by something else than a loss, without a
-    ``settle`` after the last acknowledged message and the last heal: what has not come might still be on its way.
+    ``settle`` after the last acknowledged message and the last heal: what has not come might still be on its way, as
+    it might to a subscriber whose own last settle failed.
     With ``faults=False`` it can hold without a window.
     Measured: ``subscribers``, ``channels``, ``sends``, ``acknowledged``, ``receipts``, ``expected`` (deliveries),
-    ``received`` (of them), ``lost``, ``duplicated``, ``reordered``, ``unexpected``, ``leaked`` (of the unexpected),
-    ``lost_share`` with ``lost_share_low`` and ``…_high``.
+    ``received`` (of them), ``lost``, ``pending`` (may still come), ``duplicated``, ``reordered``, ``unexpected``,
+    ``leaked`` (of the unexpected), ``lost_share`` with ``lost_share_low`` and ``…_high``.
     Raises `UsageError` if sends do not carry integers that are unique in their workload.
     """
     found = deliveries_of(history)
@@ -48,8 +49,9 @@ def delivered(history: History, *, faults: bool = True) -> Finding:
         "acknowledged": acknowledged,
         "receipts": len(of.receipts),
         "expected": expected,
-        "received": expected - len(lost),
+        "received": int(np.count_nonzero(found.received)),
         "lost": len(lost),
+        "pending": found.pending,
         "duplicated": len(found.duplicated),
         "reordered": len(found.reordered),
         "unexpected": len(found.unexpected),
@@ -69,10 +71,10 @@ def delivered(history: History, *, faults: bool = True) -> Finding:
         why = "none was acknowledged" if not acknowledged else "no subscriber had joined before one was sent"
         text = f"No message was expected by anybody: of {plural(len(of.sends), 'send')} {why}."
         return judge(history, "unknown", text, measured=measured)
-    if not found.settled:
+    if not found.sure:
         text = (
-            f"{len(lost):,} of {expected:,} expected deliveries had not arrived when the record ended, and no settle "
-            "gave late ones time: whether they were lost was not seen."
+            f"{len(lost) + found.pending:,} of {expected:,} expected deliveries had not arrived when the record ended, "
+            "and no settle gave late ones time: whether they were lost was not seen."
         )
         return judge(history, "unknown", text, measured=measured)
     text = (

@@ -29,11 +29,13 @@ class Deliveries:
     subscribe or join (the message was called after it) until it leaves (the message was acknowledged `GRACE_S` before
     it) or the record ends. A connection that breaks and comes back is no leave: what is missed meanwhile is lost.
 
-    ``lost`` expected, and it never arrived there · ``duplicated`` every receipt of a message by one subscriber after
-    the first · ``reordered`` the first receipt of an acknowledged message after one that its sender sent later ·
-    ``unexpected`` a receipt that ought not to be, because its number was sent by nobody (stranger), was sent in
-    another channel (leaked), was certainly not sent (failed), was sent only later (early), or because its receiver had
-    not joined then (outside). Messages that may have been sent (``info``) are never expected, and may arrive.
+    ``lost`` expected, and it never arrived there · ``pending`` the same, but its receiver had not come to rest when the
+    record ended (the last settle of its client failed): it may still come · ``duplicated`` every receipt of a message
+    by one subscriber after the first · ``reordered`` the first receipt of an acknowledged message after one that its
+    sender sent later · ``unexpected`` a receipt that ought not to be, because its number was sent by nobody (stranger),
+    was sent in another channel (leaked), was certainly not sent (failed), was sent only later (early), or because its
+    receiver had not joined then (outside). Messages that may have been sent (``info``) are never expected, and may
+    arrive.
     """
 
     of: Messages
@@ -53,13 +55,23 @@ class Deliveries:
     why: Ints
     """Of each unexpected receipt a position in `WHYS`."""
     settled: bool
-    """Whether each workload that sent had a settle, after its last acknowledged message and the last heal."""
+    """Whether each workload that sent had a settle, called after its last acknowledged message and the last heal."""
 
     @property
     def lost(self) -> Ints:
         """Positions in the expected deliveries, in the order in which the messages were sent."""
-        lost = np.flatnonzero(~self.received)
+        lost = np.flatnonzero(~self.received & ~self.of.restless[self.subscriber])
         return lost[np.argsort(self.send[lost], kind="stable")]
+
+    @property
+    def pending(self) -> int:
+        """How many of the expected deliveries may still come."""
+        return int(np.count_nonzero(~self.received & self.of.restless[self.subscriber]))
+
+    @property
+    def sure(self) -> bool:
+        """Whether all that is lost is known."""
+        return self.settled and not self.pending
 
 
 def deliveries_of(history: History) -> Deliveries:
@@ -189,6 +201,6 @@ def _settled(history: History, of: Messages) -> bool:
         row = int(of.settled[workload])
         mine = of.sends[(c.workload.codes[of.sends] == workload) & (c.outcome[of.sends] == OK)]
         last = float(c.returned[mine].max(initial=-np.inf))
-        if row < 0 or c.returned[row] < max(last, last_heal(history)):
+        if row < 0 or c.called[row] < max(last, last_heal(history)):
             return False
     return True

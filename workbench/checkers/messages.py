@@ -80,6 +80,8 @@ class Messages:
     channel: Ints
     """Of each subscriber its channel."""
     memberships: Memberships
+    restless: Mask
+    """Of each subscriber whether the last ``settle`` of its client failed, or never returned."""
     settled: Ints
     """Row of the last ok ``settle`` of each workload code, -1 without one."""
 
@@ -102,7 +104,8 @@ def messages(history: History) -> Messages:
         return mask
 
     silent = of_kind("fate", ok=False)
-    workload_client = c.workload.codes.astype(np.int64) * (int(c.client.max(initial=0)) + 1) + c.client
+    clients = int(c.client.max(initial=0)) + 1
+    workload_client = c.workload.codes.astype(np.int64) * clients + c.client
     heard = ~np.isin(workload_client, np.unique(workload_client[silent])) if silent.any() else ~silent
     sends = np.flatnonzero(of_kind("send", ok=False))
     moves = np.flatnonzero(of_kind("subscribe", "join", "leave", ok=False) & heard & (c.outcome != FAIL))
@@ -128,12 +131,16 @@ def messages(history: History) -> Messages:
     moved = _position(who, places)
     moves, moved = moves[moved >= 0], moved[moved >= 0]  # nobody leaves without having joined
     settled = np.full(max(len(c.workload.names), 1), -1, dtype=np.int64)
-    rests = np.flatnonzero(of_kind("settle"))
-    rests = rests[np.argsort(c.returned[rests], kind="stable")]
-    settled[c.workload.codes[rests]] = rests
+    rests = np.flatnonzero(of_kind("settle", ok=False))
+    rests = rests[np.argsort(c.called[rests], kind="stable")]
+    quiet = rests[c.outcome[rests] == OK]
+    settled[c.workload.codes[quiet]] = quiet
+    resting, last = np.unique(workload_client[rests[::-1]], return_index=True)
+    restless = resting[c.outcome[rests[::-1][last]] != OK]
+    workload_of = known // max(len(c.key.names), 1)
     return Messages(
         channels=tuple(c.key.names[slot % max(len(c.key.names), 1)] for slot in known.tolist()),
-        workload_of=known // max(len(c.key.names), 1),
+        workload_of=workload_of,
         sends=sends,
         sent_in=channel_of[sends],
         receipts=receipts,
@@ -143,6 +150,7 @@ def messages(history: History) -> Messages:
         client=who // width,
         channel=who % width,
         memberships=_memberships(history, moves, moved),
+        restless=np.isin(workload_of[who % width] * clients + who // width, restless),
         settled=settled,
     )
 

@@ -71,7 +71,7 @@ def deliveries(histories: Mapping[str, History]) -> Picture:
         axes.text(-0.02, row + 0.5, label, ha="right", va="center", fontsize=8.5, color=INK)
         axes.axhline(row, color="#e8eaee", linewidth=0.8)
         for column, head in enumerate(heads):
-            _draw(axes, row, column, of.get(head), settled=found[name].settled)
+            _draw(axes, row, column, of.get(head), sure=found[name].sure)
     for column in range(1, len(heads)):
         axes.axvline(column, color="#c4c9d1", linewidth=0.8)
     return figure
@@ -104,7 +104,7 @@ def _windows(history: History, heads: list[str], times: Floats) -> Ints:
     return found
 
 
-def _draw(axes: Axes, row: int, column: int, cell: Cell | None, *, settled: bool) -> None:
+def _draw(axes: Axes, row: int, column: int, cell: Cell | None, *, sure: bool) -> None:
     from matplotlib.patches import Rectangle
 
     from workbench.plots.look import INK, SOFT
@@ -114,7 +114,7 @@ def _draw(axes: Axes, row: int, column: int, cell: Cell | None, *, settled: bool
         return
     shown = [(cell.lost, "#ffd1e8"), (cell.duplicated, "#e4d9fb"), (cell.reordered, "#ffe2b0")]
     for third, (count, tint) in enumerate(shown):
-        text = f"{count:,}" if settled or third else "?"
+        text = f"{count:,}" if sure or third else "?"
         if count:
             axes.add_patch(
                 Rectangle((column + third / 3, row), 1 / 3, 1, facecolor=tint, linewidth=0, zorder=0, clip_on=False)
@@ -127,13 +127,13 @@ def _draw(axes: Axes, row: int, column: int, cell: Cell | None, *, settled: bool
 
 
 def _title(found: Mapping[str, Deliveries]) -> str:
-    lost = {name: len(of.lost) for name, of in found.items() if of.settled}
+    lost = {name: len(of.lost) for name, of in found.items() if of.sure}
     parts = [f"{name} lost {count:,} of {len(found[name].send):,} deliveries" for name, count in lost.items() if count]
     spared = [name for name, count in lost.items() if not count and len(found[name].send)]
     if spared:
         most = ", ".join(spared[:-1])
         parts.append(f"{f'{most} and {spared[-1]}' if most else spared[-1]} lost nothing")
-    unsure = [name for name, of in found.items() if not of.settled or not len(of.send)]
+    unsure = [name for name, of in found.items() if not of.sure or not len(of.send)]
     if unsure:
         parts.append(f"what {', '.join(unsure)} lost is not known")
     return "; ".join(parts)
