@@ -12,7 +12,7 @@ from test_workloads_sockets import upgrade
 
 sys.path.append(str(Path(__file__).parent / "bench"))
 
-from echo import Echoes, serving
+from _echo import Echoes, serving
 
 
 def given(folder, workload, port, **fields):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.driver.client import Client
 
 _now = time.monotonic_ns
+_new = tuple.__new__  # twice as fast as Ask(…)
 
 
 class Streak:
@@ -27,9 +28,10 @@ class Streak:
         self.left: tuple[Ask, int | None] | None = None
         """The turn that was taken and has to be asked in the other way, and since when it has been due."""
         self._client, self._connection, self._turns, self._stage = client, client.connection, client.turns, client.stage
-        self._pose = self._connection.pose
+        self._pose, self._name = self._connection.pose, client.name
         self._add, self._open = self._stage.recorder.add, self._stage.recorder.open
         self._counts, self._t0_ns, self._number = self._stage.counts, self._stage.t0_ns, client.number
+        self._steady_ns = client.steady_ns
         self._asked: tuple[Any, ...] | None = None
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -66,9 +68,9 @@ class Streak:
         """Take the next turn, or wait until it is due."""
         if self._over.done():
             return
-        client, now = self._client, _now()
+        now = _now()
         due_ns = self._turns.coming(now)
-        if due_ns is None or self._connection.closed or self._stage.stopped or client.steady_ns <= max(due_ns, now):
+        if due_ns is None or self._connection.closed or self._stage.stopped or self._steady_ns <= max(now, due_ns):
             self._end()
         elif due_ns > now:
             self._stage.at(due_ns, self._wake)
@@ -86,10 +88,10 @@ class Streak:
     def _take_turn(self, now: int, *, idle: bool) -> None:
         try:
             intended_ns = self._turns.take(now, idle=idle)
-            kind, key, value, _ = ask = self._client.next()
-            t0 = self._t0_ns
-            ask = Ask(kind, key, value, now if intended_ns is None else intended_ns)
-            self._asked = (self._number, self._client.name, kind, key, value, ask.due_ns - t0, now - t0)
+            kind, key, value, _ = self._client.next()
+            t0, due_ns = self._t0_ns, now if intended_ns is None else intended_ns
+            ask = _new(Ask, (kind, key, value, due_ns))
+            self._asked = (self._number, self._name, kind, key, value, due_ns - t0, now - t0)
             self._open[self._number] = self._asked
         except Exception as error:
             self._break(error)

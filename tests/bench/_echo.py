@@ -1,6 +1,6 @@
 """What load drivers are compared on: a bare WebSocket server that lets the right tokens in and echoes, and its clients.
 
-python tests/bench/echo.py PORT
+python tests/bench/_echo.py PORT
 
 picows on uvloop, in a process of its own, so that as long as may be it is not the server that is measured. Every
 connection brings a token of its own, signed with HMAC-SHA-256, which is checked before the upgrade. Compression is off.
@@ -87,13 +87,16 @@ def serving() -> Iterator[tuple[int, int]]:
 async def serve(port: int) -> None:
     import picows
 
+    text, close = picows.WSMsgType.TEXT, picows.WSMsgType.CLOSE
+
     class Echo(picows.WSListener):
         def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-            if frame.msg_type is picows.WSMsgType.CLOSE:
+            kind = frame.msg_type
+            if kind is text:
+                transport.send(text, frame.get_payload_as_memoryview())
+            elif kind is close:
                 transport.send_close(frame.get_close_code())
                 transport.disconnect()
-            elif frame.msg_type is not picows.WSMsgType.PONG:
-                transport.send(frame.msg_type, frame.get_payload_as_bytes())
 
     def admit(request: picows.WSUpgradeRequest) -> Any:
         if authorized(request.headers.get("Authorization")):
