@@ -386,6 +386,10 @@ def test_a_profile_may_be_short_and_a_code_may_be_wrong():
     assert (wrong.value.status, wrong.value.kind) == (400, "wrong-code")
 
 
+def test_an_address_is_the_same_however_the_provider_spells_it():
+    assert github._profile({"id": 7, "login": "x", "email": "Ada@Example.com"}).email == "ada@example.com"
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
     lambda inner: st.lists(inner, max_size=2),

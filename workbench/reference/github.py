@@ -143,6 +143,7 @@ def _profile(answer: dict[str, Any]) -> Profile:
     if not login:
         raise _Wrong("its profile holds no login")
     name, email, avatar_url = (_text(answer, field) for field in ("name", "email", "avatar_url"))
+    email = email.lower() if email else None  # as it is kept of who registers: an address is one, however it is spelt
     return Profile(github_id=number, login=login, name=name or login, email=email, avatar_url=avatar_url)
 
 

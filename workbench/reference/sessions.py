@@ -153,8 +153,8 @@ class Sessions:
     async def end_all(self, user: str, *, session: str | None = None, for_good: bool = False) -> None:
         """End every session of the user, and ``session``, the one that asks, also if Redis has lost it.
 
-        ``for_good``, when the user is deleted: none begins any more. Raises `Unavailable`. Others that Redis has lost cannot be found: their last access tokens are good until they
-        expire."""
+        ``for_good``, when the user is deleted: none begins any more. Raises `Unavailable`. Others that Redis has lost
+        cannot be found: their last access tokens are good until they expire."""
         self._ended.add(await self._store.end_all(user, known=session, for_good=for_good))
 
     async def of(self, user: str) -> list[Session]:
