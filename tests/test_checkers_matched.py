@@ -51,7 +51,10 @@ def test_a_key_that_was_not_seen_or_a_case_that_could_not_be_played_is_unknown()
     failed = replace(case("expired", None, None), value=None, outcome="fail")
     assert matched(of(right, failed)).measured["unseen"] == ["expired"]
     assert matched(of(right, failed, case("expired", 401, 401))).verdict == "held", "played at last"
-    assert matched(of(right, op("echo", 1, 1, outcome="fail"))).verdict == "held", "another kind"
+    echo = op("echo", 1, 1)
+    assert matched(of(right, echo)).verdict == "held", "no comparison"
+    assert matched(of(right, replace(echo, outcome="fail"))).measured["unseen"] == ["k"], "a kind never compared"
+    assert matched(of(right, replace(echo, outcome="fail"), echo)).verdict == "held", "ok at last"
     assert matched(of(right, case("alg none", 401, 200)), keys=("other",)).verdict == "refuted"
 
 
@@ -105,6 +108,10 @@ def test_unique_does_not_hold_by_vacuum():
     twice = [login("mona", "u1", 1), login("mona", "u1", 2)]
     assert unique(of(*twice, windows=())).verdict == "held"
     assert unique(of(*twice, windows=()), faults=True).verdict == "unknown"
+    assert unique(of(*twice, windows=()), simultaneous=True).verdict == "unknown"
+    assert "at the same time" in unique(of(*twice, windows=()), simultaneous=True).text
+    together = [login("mona", "u1", 1), login("mona", "u1", 1.005)]
+    assert unique(of(*twice, *together, windows=()), simultaneous=True).verdict == "held"
 
 
 def test_logins_without_a_user_are_refused():

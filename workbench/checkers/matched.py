@@ -22,8 +22,9 @@ def matched(history: History, *, keys: Sequence[str] = (), faults: bool = False)
     """Judge the ok operations whose value is ``{"expected": …, "found": …}``; all others are no comparisons.
 
     A *case* is one kind and key of one workload. Refuted when the two differ in any comparison; the counterexample is
-    the first. Held when they are equal in all, there is at least one, every key of ``keys`` was compared, and so was
-    every case of the same kinds that was asked. Else unknown: a case that could not be played shows nothing. With
+    the first. Held when they are equal in all, there is at least one, every key of ``keys`` was compared, so was every
+    case of the same kinds that was asked, and whatever else the history holds was ok at least once: hand over the
+    operations that the claim is about. Else unknown: a case that could not be played shows nothing. With
     ``faults=True`` the claim is about faults and needs a window to hold.
     Measured: ``comparisons``, ``cases``, ``differing`` (comparisons), ``unseen`` (the names of cases not compared).
     Raises `UsageError` if ``keys`` is a text.
@@ -36,8 +37,8 @@ def matched(history: History, *, keys: Sequence[str] = (), faults: bool = False)
     differing = [row for row in rows if not _equal(c.value[row])]
     slots = c.workload.codes.astype(np.int64) * max(len(c.kind.names), 1) + c.kind.codes
     cases = slots * max(len(c.key.names), 1) + c.key.codes
-    asked = np.flatnonzero(np.isin(slots, np.unique(slots[rows])))
-    unplayed = asked[~np.isin(cases[asked], cases[rows])]
+    played = np.union1d(cases[rows], cases[done[~np.isin(slots[done], slots[rows])]])
+    unplayed = np.flatnonzero(~np.isin(cases, played))
     seen = {c.key.names[code] for code in np.unique(c.key.codes[rows]).tolist()}
     unseen = [key for key in keys if key not in seen]
     unseen += sorted({_case(history, row) for row in unplayed.tolist()} - set(unseen))

@@ -12,13 +12,14 @@ from workbench.errors import UsageError
 from workbench.history import History
 
 
-def unique(history: History, *, faults: bool = False) -> Finding:
+def unique(history: History, *, simultaneous: bool = False, faults: bool = False) -> Finding:
     """Judge the ok operations of kind ``login``: their key is who logged in, their value ``{"user": id, …}``.
 
     Within a workload every key must always get the same user id, and no two keys the same one. Refuted by two logins
     that show otherwise; they are the counterexample, the first such pair. Held when there is none and at least one key
-    was logged in twice or more, else unknown: of single logins nothing can come apart. With ``faults=True`` the claim
-    is about faults and needs a window to hold.
+    was logged in twice or more, else unknown: of single logins nothing can come apart. With ``simultaneous=True`` the
+    claim is about logins at the same time, and one key needs two of them; with ``faults=True`` it is about faults and
+    needs a window to hold.
     Measured: ``logins``, ``keys``, ``users``, ``repeated`` (keys with several ok logins), ``simultaneous`` (keys with
     two ok logins that were open at the same time), ``created`` (logins that say they made their user), ``conflicts``.
     Raises `UsageError` if a login carries anything else.
@@ -28,7 +29,7 @@ def unique(history: History, *, faults: bool = False) -> Finding:
     user_of: dict[tuple[int, int], tuple[Any, int]] = {}
     key_of: dict[tuple[int, Any], tuple[int, int]] = {}
     ends: dict[tuple[int, int], float] = {}
-    repeated, simultaneous = set(), set()
+    repeated, overlapping = set(), set()
     conflicts: list[tuple[int, int]] = []
     created = 0
     for row in rows:
@@ -40,7 +41,7 @@ def unique(history: History, *, faults: bool = False) -> Finding:
         if first != row:
             repeated.add(person)
             if c.called[row] < ends[person]:
-                simultaneous.add(person)
+                overlapping.add(person)
         ends[person] = max(ends.get(person, -np.inf), float(c.returned[row]))
         if known != user:
             conflicts.append((first, row))
@@ -52,7 +53,7 @@ def unique(history: History, *, faults: bool = False) -> Finding:
         "keys": len(user_of),
         "users": len(key_of),
         "repeated": len(repeated),
-        "simultaneous": len(simultaneous),
+        "simultaneous": len(overlapping),
         "created": created,
         "conflicts": len(conflicts),
     }
@@ -67,9 +68,12 @@ def unique(history: History, *, faults: bool = False) -> Finding:
     if not repeated:
         text = f"No key was logged in twice ({plural(len(rows), 'ok login')}), so nothing could come apart."
         return judge(history, "unknown", text, measured=measured)
+    if simultaneous and not overlapping:
+        text = f"No key was logged in twice at the same time ({plural(len(rows), 'ok login')})."
+        return judge(history, "unknown", text, measured=measured)
     text = (
         f"{plural(len(rows), 'login')} of {plural(len(user_of), 'key')} agree on one user each; "
-        f"{len(repeated):,} logged in more than once, {len(simultaneous):,} of them at the same time."
+        f"{len(repeated):,} logged in more than once, {len(overlapping):,} of them at the same time."
     )
     return judge(history, "held", text, measured=measured, faults=faults)
 

@@ -42,7 +42,8 @@ class Logins:
     somebody tried to log in as, ``document`` (value: ``{"expected": …, "found": …}``), read from the document database
     past the application. Expected are, where a login was acknowledged, one document, the profile that the provider
     holds, and a last login no earlier than the last acknowledged one; where every login certainly failed, no document;
-    where one may have happened, none or a whole one. ``documents`` is the reading itself, and counts them.
+    where one may have happened, none or a whole one. ``documents`` is the reading itself, a key for each client, and
+    counts them: judged together with the ``document``s, it shows that none was left out.
     """
 
     via: Literal["github", "password"] = "github"
@@ -113,7 +114,7 @@ class Logins:
         return ()
 
     def final(self, rank: int, of: int, turns: int) -> Sequence[Ask]:
-        return [Ask("documents", value=of)]
+        return [Ask("documents", f"of client {rank}", of)]  # a key each: who could not look is seen to be missing
 
 
 class _Browser:
