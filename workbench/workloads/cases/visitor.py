@@ -162,10 +162,12 @@ class Visitor:
     # --- effects
 
     async def until_refused(self, guest: Guest, since_ns: int, *, what: str) -> str:
-        """Ask until the guest's token is refused; recorded as an effect. "refused" or "still accepted"."""
+        """Ask until the guest's token is refused, here and elsewhere; recorded as an effect. "refused" or "still
+        accepted"."""
         found = "still accepted"
         while time.monotonic_ns() - since_ns < PATIENCE_S * 1e9:
-            if (await self.elsewhere.get("/users/me", headers=bearer(guest.access))).status_code == 401:
+            asked = [await app.get("/users/me", headers=bearer(guest.access)) for app in (self.app, self.elsewhere)]
+            if all(answer.status_code == 401 for answer in asked):
                 found = "refused"
                 break
             await asyncio.sleep(LOOK_S)
