@@ -240,7 +240,8 @@ def test_a_socket_is_in_so_many_rooms_at_most(one, room):
 def test_what_others_put_into_redis_is_no_message_and_hinders_none(one, room, stack):
     with redis.Redis.from_url(stack["redis"].url) as client:
         with in_room(one, room, "pubsub") as a, in_room(one, room, "stream") as b:
-            for garbage in (b"", b"{", b"\xff", b'{"type": "left"}', b"[" * 50_000, b"7"):
+            spaced, wide = b'{"type": "message"}\n', '{"type": "message"}'.encode("utf-16-be")
+            for garbage in (b"", b"{", b"\xff", b'{"type": "left"}', b"[" * 50_000, b"7", b"{}", spaced, wide):
                 client.publish(f"room:{room}", garbage)
                 client.xadd(f"room:{room}", {"m": garbage})
             client.xadd(f"room:{room}", {"x": "y", "z": "w"})

@@ -50,7 +50,7 @@ def write(room: str, user: str, body: Any) -> bytes:
 def frame(message: bytes, identity: bytes | None) -> bytes | None:
     """The frame that every member gets; None for what is no message, which somebody else must have put there."""
     try:
-        if json.loads(message)["type"] != "message":
+        if json.loads(message.decode())["type"] != "message" or not message.endswith(b"}"):
             return None
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
