@@ -92,7 +92,7 @@ def views(draw):
     return found
 
 
-@settings(max_examples=4000, deadline=None)
+@settings(max_examples=2500, deadline=None)
 @given(views())
 def test_ordered_finds_what_trying_every_order_finds(view):
     finding = ordered(
@@ -210,7 +210,7 @@ def test_isolated_does_not_hold_by_vacuum():
     assert isolated(of(*APART, windows=()), faults=False).verdict == "held"
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(message_histories())
 def test_isolated_finds_what_looking_at_each_receipt_finds(history):
     stalled = {o.client for o in history if o.kind == "fate"}
