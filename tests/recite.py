@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from workbench.workloads import Ask
+from workbench.workloads import Ask, preparing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +11,7 @@ class Recite:
     """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may.
     ``deaf`` cannot be set up; ``mute`` never answers what is asked out of turn; ``wild`` names a method that returns
     what it should not, or does not return. ``quick`` asks by callback; ``chatty`` connections also hear themselves.
-    To say one ``takes_s``."""
+    To say one ``takes_s``; to prepare takes ``tables`` times 0.15 s."""
 
     broken: int = 0
     slow: int = 0
@@ -21,6 +21,7 @@ class Recite:
     quick: bool = False
     chatty: bool = False
     takes_s: float = 0.0
+    tables: int = 0
     name = "recitals"
     services = ()
     connect_kind = None
@@ -28,6 +29,9 @@ class Recite:
     async def prepare(self, urls, run, clients):
         if self.deaf:
             raise OSError("nobody listens")
+        for _ in range(self.tables):
+            await asyncio.sleep(0.15)
+            preparing.advance()
         return run
 
     async def connect(self, shared, client):

@@ -290,6 +290,13 @@ def test_a_driver_that_is_told_to_stop_stops(tmp_path):
         assert driver.child.wait(5) == 0
 
 
+def test_how_far_a_long_set_up_is_is_told(tmp_path):
+    with Process(spec(tmp_path, Recite(tables=4))) as driver:
+        driver.until("ready")
+    assert [*driver.told, {}][0]["prepared"] in (1, 2)
+    assert len(driver.told) >= 3
+
+
 def test_what_goes_wrong_in_setting_up_is_told(tmp_path):
     with Process(spec(tmp_path, Recite(deaf=True))) as driver:
         assert driver.until("error") == "OSError: nobody listens"

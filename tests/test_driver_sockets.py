@@ -94,3 +94,38 @@ def test_whatever_the_other_side_does_costs_time_outs_and_no_memory(tmp_path, ha
     assert len(echoes.value) > 20
     assert (echoes.outcome == 2).all()
     assert counts["rss_end"] - counts["rss_before"] < 50_000_000
+
+
+def saying(answer):
+    """Whatever comes, this is the answer."""
+
+    def handle(connection):
+        while connection.recv(4096):
+            connection.sendall(answer)
+
+    return handle
+
+
+def text(frame):
+    return bytes((0x81, len(frame))) + frame
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "error"),
+    [
+        (text(b'{"type":"error","code":"busy"}'), 1, "busy"),
+        (text(b'{"type":"echo","n":1,"padding":"y"}'), 2, "ValueError"),
+        (text(b"no JSON"), 2, "DecodeError"),
+        (text(b'{"type":"message"}') + text(b'{"type":"echo","n":77}') + text(b"[]"), 2, "ValidationError"),
+        (b"\x88\x02\x11\x31", 2, "closed 4401"),
+        (b"\xff\xff\xff", 2, "SocketClosed"),
+    ],
+)
+def test_answers_that_are_none_are_recorded_as_what_they_are(tmp_path, answer, outcome, error):
+    with handling(saying(answer)) as port:
+        columns, _ = played(tmp_path, given(tmp_path, Echoes(), port, clients=2, rate_hz=20.0, timeout_s=0.3))
+    echoes = columns.where(columns.kind.codes == columns.kind.code("echo"))
+    first = echoes.where(echoes.value == 1)
+    assert len(first.value) == 2
+    assert set(first.outcome.tolist()) == {outcome}
+    assert set(first.error.texts()) == {error}

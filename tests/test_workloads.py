@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench import Kill, between, run
-from workbench.errors import UsageError
+from workbench.errors import DriverError, UsageError
 from workbench.stack import Stack
-from workbench.workloads import Appends, Ask, Sessions
+from workbench.workloads import Appends, Ask, Sessions, preparing
+from workbench.workloads.accounts import log_in_many
 from workbench.workloads.appends import STRIDE, TURNS
 from workbench.workloads.asking import in_short, was_refused
 from workbench.workloads.http import Http, HttpError, classify_http
@@ -376,6 +377,17 @@ def test_a_handshake_that_is_not_answered_may_have_happened():
             await server.wait_closed()
 
     assert uvloop.run(talk()) == ("info", "ConnectionResetError")
+
+
+def test_many_accounts_are_made_over_all_instances(stack):
+    before = preparing.made()
+    url = stack.url("app")
+    tokens = uvloop.run(log_in_many([url, url], 40))
+    assert len(set(tokens)) == 40
+    assert all(tokens)
+    assert preparing.made() - before == 40
+    with pytest.raises(DriverError, match=r"POST /accounts answered .*refused.*Its log says why"):
+        uvloop.run(log_in_many([url, "http://127.0.0.1:1"], 40))
 
 
 def test_a_session_from_a_foreign_origin_is_refused(stack):
