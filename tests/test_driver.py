@@ -153,6 +153,14 @@ def test_a_driver_asks_everything_on_time_and_ends(tmp_path, quick):
     assert "25" in columns.key.names  # what the final ask was told of the turns
 
 
+def test_no_callback_begins_anything_after_the_end_of_a_closed_loop(tmp_path):
+    given = spec(tmp_path, Recite(quick=True, broken=2), clients=50, rate_hz=None, duration_s=0.1, steady_s=0.05)
+    columns, _ = played(tmp_path, given)
+    said = columns.where(columns.kind.codes == columns.kind.code("say"))
+    assert (said.outcome == 1).any()
+    assert (said.called < 0.1).all()
+
+
 def test_the_same_seed_asks_the_same_whichever_way(tmp_path):
     asked = []
     for quick in (False, True):

@@ -80,10 +80,11 @@ class Streak:
     def _wake(self) -> None:
         if self._over.done():
             return
-        if self._connection.closed:
+        now = _now()
+        if self._connection.closed or self._turns.coming(now) is None:
             self._end()
         else:
-            self._take_turn(_now(), idle=True)
+            self._take_turn(now, idle=True)
 
     def _take_turn(self, now: int, *, idle: bool) -> None:
         try:
