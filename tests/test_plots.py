@@ -109,6 +109,18 @@ def test_labels_of_windows_do_not_meet():
         assert not box.overlaps(figure.texts[0].get_window_extent())
 
 
+def test_a_label_without_room_is_cut_to_its_brackets():
+    ways = ("wrong_state", "garbage", "deny", "error", "slow")
+    windows = [
+        Window(fault=f"misbehave github ({how})", began=3.2 + 0.7 * i, healed=3.6 + 0.7 * i, proof="seen")
+        for i, how in enumerate(ways)
+    ]
+    figure = plots.latency(replace(history(), windows=tuple(windows)))
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    for how in ways:
+        assert any(how in text for text in texts), how
+
+
 def test_of_many_points_a_sample_is_drawn_and_the_legend_says_so():
     many = load(rate_hz=6000, down=(3, 3.1))
     figure = plots.latency(many)

@@ -4,6 +4,7 @@ is drawn; pyplot and its global state are not used at all."""
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,7 +126,7 @@ def panel(figure: Picture, place: tuple[float, float, float, float]) -> Axes:
 
 def bands(axes: Axes, windows: Sequence[Window], until: float) -> None:
     """Grey bands from begin to heal, labelled with their verbs above the data, in two rows where they are close;
-    a label that would still meet another one is left out."""
+    one that would still meet another is cut to what stands in its brackets, or left out."""
     per_second = ACROSS * WIDTH / max(until, 1e-3)  # inches
     free = [0.0, 0.0]  # where the next label of each of two rows may begin, inches from the left end of the axis
     for window in sorted(windows, key=lambda window: window.began):
@@ -133,16 +134,19 @@ def bands(axes: Axes, windows: Sequence[Window], until: float) -> None:
         axes.axvspan(window.began, healed, facecolor=BAND, alpha=0.17, linewidth=0, zorder=0)
         for edge in (window.began, healed):
             axes.axvline(edge, color=BAND, alpha=0.45, linewidth=0.7, zorder=2.5)
-        wide = 0.062 * len(window.fault) + 0.08
-        centre = (window.began + healed) / 2 * per_second
-        centre = min(max(centre, wide / 2), ACROSS * WIDTH - wide / 2)
-        row = next((row for row, begin in enumerate(free) if centre - wide / 2 >= begin), None)
+        middle = (window.began + healed) / 2 * per_second
+        for label in (window.fault, *re.findall(r"\((.+)\)$", window.fault)):
+            wide = 0.062 * len(label) + 0.08
+            centre = min(max(middle, wide / 2), ACROSS * WIDTH - wide / 2)
+            row = next((row for row, begin in enumerate(free) if centre - wide / 2 >= begin), None)
+            if row is not None:
+                break
         if row is not None:
             free[row] = centre + wide / 2
             axes.text(
                 centre / per_second,
                 1.012 + 0.065 * row,
-                window.fault,
+                label,
                 transform=axes.get_xaxis_transform(),
                 ha="center",
                 va="bottom",
