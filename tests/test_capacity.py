@@ -88,6 +88,14 @@ def test_a_step_too_short_and_a_rate_never_offered_are_unknown():
     assert "up to 1,000 operations per second (claimed: 1,001), the highest of 2 steps" in finding.text
 
 
+def test_a_step_beyond_the_claim_that_decides_nothing_is_said_to():
+    finding = capacity(stairs(*GOOD, (100, 100, 1)), p99_ms=50, at_least_hz=1000)
+    assert finding.verdict == "held"
+    assert "; the step of 100 was too short to decide." in finding.text
+    finding = capacity(stairs(*GOOD, (500, 500, 1)), p99_ms=50, at_least_hz=1001)
+    assert "; more than 1,000 per second was never offered" in finding.text, "whichever step comes last"
+
+
 def test_capacity_does_not_hold_by_vacuum():
     assert capacity(History.of([]), p99_ms=50).verdict == "unknown"
     assert capacity(replace(stairs(*GOOD), facts={"rate_hz": 500}), p99_ms=50).verdict == "unknown"

@@ -69,11 +69,10 @@ def capacity(history: History, *, p99_ms: float, ok: float = 0.99, at_least_hz: 
     text = (
         f"{objective} were met {_reach(found, good, '' if at_least_hz is None else f' (claimed: {at_least_hz:,.0f})')}"
     )
-    if verdict == "unknown":
-        if decisive is None:
-            text += f"; more than {found[-1].offered_hz:,.0f} per second was never offered"
-        else:
-            text += f"; the step of {found[decisive].offered_hz:,.0f} was too short to decide"
+    if verdict == "unknown" and decisive is None:
+        text += f"; more than {max(step.offered_hz for step in found):,.0f} per second was never offered"
+    elif good + 1 < len(found) and found[good + 1].verdict == "unknown":
+        text += f"; the step of {found[good + 1].offered_hz:,.0f} was too short to decide"
     text += f". {law.text}" if law else ". Too few steps differ enough to fit a scalability law."
     row = found[decisive].worst if decisive is not None else -1
     example = [operation(history, row)] if verdict == "refuted" and row >= 0 else []
