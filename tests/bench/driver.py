@@ -68,12 +68,14 @@ async def websockets_client(port: int) -> float:
     now = time.monotonic_ns
 
     async def session(client: int) -> None:
+        nonlocal begin
         headers = {"Authorization": f"Bearer {token(client)}"}
         async with connect(
             f"ws://127.0.0.1:{port}/ws", additional_headers=headers, compression=None, proxy=None
         ) as socket:
             await everybody.wait()
-            n = 0
+            begin = begin or now() + round(WARM_S * 1e9)
+            end, n = begin + round(SECONDS * 1e9), 0
             while now() < end:
                 message = MESSAGE % n
                 called = now()
@@ -83,11 +85,9 @@ async def websockets_client(port: int) -> float:
                 n += 1
 
     everybody = asyncio.Barrier(SESSIONS)
-    end = now() + round((SECONDS + 1) * 1e9)
-    sessions = [asyncio.ensure_future(session(client)) for client in range(SESSIONS)]
-    await asyncio.gather(*sessions)
-    begin = end - round(SECONDS * 1e9)
-    return sum(begin <= row[3] < end for row in rows) / SECONDS
+    begin = 0  # until everybody is there
+    await asyncio.gather(*map(session, range(SESSIONS)))
+    return sum(0 <= row[3] - begin < SECONDS * 1e9 for row in rows) / SECONDS
 
 
 def sockets(port: int, rounds: int) -> list[bool]:
@@ -154,11 +154,13 @@ def threads(url: str, seconds: float) -> float:
 
     rows = []
     now = time.monotonic_ns
-    end = now() + round(seconds * 1e9)
+    everybody = threading.Barrier(REDIS_CLIENTS)
 
     def client(number: int) -> None:
         connection = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0))
-        n = 0
+        connection.ping()
+        everybody.wait()
+        end, n = now() + round(seconds * 1e9), 0
         while (called := now()) < end:
             connection.rpush(f"threads:k{n % 8}", n * 10_000 + number)
             rows.append((number, "append", f"k{n % 8}", n * 10_000 + number, called, now(), "ok"))
@@ -210,6 +212,7 @@ async def aiohttp_http(url: str) -> float:
 
 async def asking(connections: list, ask) -> float:  # type: ignore[no-untyped-def,type-arg]
     seconds, done = 1.5, 0
+    await asyncio.gather(*map(ask, connections))  # every connection is made before it is timed
     end = time.monotonic() + seconds
 
     async def one(connection) -> None:  # type: ignore[no-untyped-def]
