@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from workbench import plots as plots
     from workbench.checkers import Finding as Finding
     from workbench.checkers import available as available
+    from workbench.checkers import both as both
     from workbench.checkers import bounded as bounded
     from workbench.checkers import capacity as capacity
     from workbench.checkers import counted as counted
@@ -61,6 +62,7 @@ _HOME = {
         [
             "Finding",
             "available",
+            "both",
             "bounded",
             "capacity",
             "counted",

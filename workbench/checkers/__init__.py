@@ -5,6 +5,7 @@ histories in the tests, one that holds and one that is refuted.
 """
 
 from workbench.checkers.available import available
+from workbench.checkers.both import both
 from workbench.checkers.bounded import bounded
 from workbench.checkers.capacity import capacity
 from workbench.checkers.counted import counted
@@ -26,6 +27,7 @@ __all__ = [
     "Finding",
     "Verdict",
     "available",
+    "both",
     "bounded",
     "capacity",
     "counted",
