@@ -250,6 +250,34 @@ def test_an_answer_nobody_asked_for_ends_a_connection():
     asyncio.run(talk())
 
 
+def test_what_comes_along_with_an_answer_answers_no_question_asked_at_once():
+    async def talk():
+        async def serve(reader, writer):
+            await reader.read(100)
+            writer.write(b":1\r\n:777\r\n:778\r\n")
+            await reader.read()
+            writer.close()
+
+        got = asyncio.Queue()
+
+        def answered(value):
+            got.put_nowait(value)
+            if value == 1:
+                wire.pose(b"next", answered)
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            wire = await Resp.open(*server.sockets[0].getsockname())
+            wire.pose(b"first", answered)
+            async with asyncio.timeout(5):
+                assert await got.get() == 1
+                assert isinstance(await got.get(), ConnectionResetError)
+            assert wire.closed
+            assert got.empty()
+
+    asyncio.run(talk())
+
+
 # --- on real services
 
 

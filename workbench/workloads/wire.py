@@ -20,6 +20,8 @@ class Wire(asyncio.Protocol):
         self.closed = False
         self._transport: asyncio.Transport | None = None
         self._waiting: Callable[[Any], None] | None = None
+        self._heard = self._asked_after = 0
+        """How often something has come, by now and when the open question was asked."""
 
     @classmethod
     async def open(cls, host: str, port: int) -> Self:
@@ -49,7 +51,7 @@ class Wire(asyncio.Protocol):
         """
         if self._transport is None or self.closed:
             raise ConnectionResetError("the connection is closed")
-        self._waiting = answer
+        self._waiting, self._asked_after = answer, self._heard
         self._transport.write(data)
 
     def close(self) -> None:
@@ -61,10 +63,11 @@ class Wire(asyncio.Protocol):
 
     def answer(self, value: Any) -> None:
         """Give the open question its answer; an exception is raised there."""
-        waiting, self._waiting = self._waiting, None
-        if waiting is None:
+        waiting = self._waiting
+        if waiting is None or self._asked_after == self._heard:  # what came with the last answer is none to the next
             self.close()  # an answer nobody asked for: from here on no answer could be trusted
         else:
+            self._waiting = None
             waiting(value)
 
     # asyncio.Protocol
@@ -73,6 +76,7 @@ class Wire(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
     def data_received(self, data: bytes) -> None:
+        self._heard += 1
         self.feed(data)
 
     def eof_received(self) -> None:
