@@ -75,7 +75,7 @@ def test_every_claim_has_something_that_refutes_it(path):
     assert refuted == claims(path)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(360)
 @pytest.mark.parametrize(
     ("notebook", "parameters", "refuted"),
     REFUTATIONS,
@@ -85,11 +85,14 @@ def test_the_claims_that_must_notice_do(notebook, parameters, refuted, tmp_path,
     monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path))
     given = [text for name, value in parameters.items() for text in ("-p", name, str(value))]
     command = [sys.executable, "-m", "workbench", "run", notebook, "--profile", "quick", *given]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170)
-    assert ended.returncode == 1, ended.stdout + ended.stderr
-    (record,) = (tmp_path / "latest").glob(f"{notebook}/verdict.json")
-    decided = {claim["name"]: claim for claim in json.loads(record.read_text())["claims"]}
-    wrong = {name: decided[name]["text"] for name in refuted if decided[name]["verdict"] != "refuted"}
+    for _ in range(2):  # a driver that is short of time on a busy machine says so, which is no verdict: once more
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170)
+        assert ended.returncode == 1, ended.stdout + ended.stderr
+        (record,) = (tmp_path / "latest").glob(f"{notebook}/verdict.json")
+        decided = {claim["name"]: claim for claim in json.loads(record.read_text())["claims"]}
+        wrong = {name: decided[name]["text"] for name in refuted if decided[name]["verdict"] != "refuted"}
+        if not any(text.startswith("The client was saturated") for text in wrong.values()):
+            break
     assert not wrong
     for name in refuted:
         assert decided[name]["text"], f"{name} is refuted without a measured sentence"

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 import redis
 from reference_process import app, eventually
@@ -53,6 +54,8 @@ def killed(service):
 @contextlib.contextmanager
 def paused(service):
     service.pause()
+    family = [psutil.Process(service.pid), *psutil.Process(service.pid).children(recursive=True)]
+    eventually(lambda: all(process.status() == psutil.STATUS_STOPPED for process in family))
     try:
         yield
     finally:
