@@ -23,9 +23,9 @@ LATE_SHARE = 0.02
 UNSTARTED_SHARE = 0.05
 """…or more starts than this share left over at the end, because clients were never free."""
 
+
 BUSY_SHARE = 0.9
-"""…and with steps, left over or made up for later, when the driver had something to do for more than this share of the
-step."""
+"""…and with steps, when at the same time the driver had something to do for more than this share of the time."""
 
 
 def unsteady(counts: Counts, *, steady: float) -> str:
@@ -59,13 +59,11 @@ def saturated(plan: Plan, counts: Counts) -> Doubt | None:
             if doubt := _late(asked, counted.late, counted.started, counts.worst_late_s):
                 return doubt
             busy = counted.busy_s / (step.end_s - step.begin_s)
-            never = counted.due - counted.started
-            if never + counted.behind > UNSTARTED_SHARE * counted.due and busy > BUSY_SHARE:
+            if counted.due - counted.started > UNSTARTED_SHARE * counted.due and busy > BUSY_SHARE:
                 return Doubt(
                     "saturated",
-                    f"{asked}, of which {never:,} were never started and {counted.behind:,} more than "
-                    f"{LATE_S * 1e3:.0f} ms late, and the driver was busy itself for {busy:.0%} of the time. Ask for "
-                    "less, or for more drivers.",
+                    f"{asked}, of which {counted.due - counted.started:,} were never started, and the driver was busy "
+                    f"itself for {busy:.0%} of the time. Ask for less, or for more drivers.",
                 )
         return None
     asked = f"The client was saturated: asked were {plan.rate_hz:,.0f} operations/s"
