@@ -9,12 +9,13 @@ PACKAGE = Path(__file__).parent.parent / "workbench"
 
 WAIST = ["errors", "progress", "history"]
 MACHINE_ROOM = [
-    *WAIST, "services", "links", "runtimes", "stack", "faults", "workloads", "driver", "runs",
+    *WAIST, "services", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver", "runs",
 ]  # fmt: skip
 READING_ROOM = [
-    *WAIST, "redact", "models", "checkers", "evidence", "plots", "parameters", "report", "execute", "cli", "__main__",
+    *WAIST, "redact", "models", "linear", "checkers", "evidence", "plots", "parameters", "report", "execute", "foreign",
+    "cli", "__main__",
 ]  # fmt: skip
-SIDE_BY_SIDE = [{"services", "links"}, {"faults", "workloads"}, {"evidence", "plots"}]
+SIDE_BY_SIDE = [{"services", "links", "disks"}, {"faults", "workloads"}, {"evidence", "plots"}]
 """Rooms on the same floor of a wing: neither imports the other."""
 STRANGERS = ["reference", "standins"]
 """Programs of their own: they import nothing of the workbench, and are imported by nobody."""
