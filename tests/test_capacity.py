@@ -77,6 +77,19 @@ def test_slow_answers_break_the_objective_as_missing_ones_do():
     assert capacity(stairs(*GOOD), p99_ms=0.1).measured["knee_hz"] is None
 
 
+def test_a_step_that_kept_the_driver_itself_busy_is_not_judged():
+    history = stairs(*GOOD, (2000, 2000, 10), took_more=(0, 0, 0.06))
+    history.facts["steps"][2] |= {"behind": 1900, "driver_busy_s": 0.97}
+    finding = capacity(history, p99_ms=50, at_least_hz=2000)
+    assert finding.verdict == "unknown"
+    assert "the step of 2,000 kept the driver itself busy" in finding.text
+    assert capacity(history, p99_ms=50, at_least_hz=1000).verdict == "held", "the steps below say enough"
+    for innocent in ({"behind": 50}, {"driver_busy_s": 0.8}):
+        spared = stairs(*GOOD, (2000, 2000, 10), took_more=(0, 0, 0.06))
+        spared.facts["steps"][2] |= {"behind": 1900, "driver_busy_s": 0.97} | innocent
+        assert capacity(spared, p99_ms=50, at_least_hz=2000).verdict == "refuted"
+
+
 def test_a_step_too_short_and_a_rate_never_offered_are_unknown():
     short = stairs((100, 100, 1), *GOOD)
     finding = capacity(short, p99_ms=50, at_least_hz=500)

@@ -252,6 +252,14 @@ def test_a_rate_in_steps_that_the_driver_cannot_offer_saturates_it(stack, folder
     assert history.facts["steps"][1]["due"] > 50_000
 
 
+def test_a_step_that_the_driver_makes_up_for_later_is_told_of(stack, folder):
+    history = run(stack, Recite(quick=True), clients=100, rate_hz=Steps(200, 500_000, each_s=0.2), timeout_s=30)
+    first, last = history.facts["steps"]
+    assert last["started"] == last["due"]
+    assert last["behind"] > 0.5 * last["due"]
+    assert first["behind"] < 0.5 * first["due"]
+
+
 @pytest.mark.parametrize("quick", [False, True])
 def test_clients_that_are_busy_in_the_last_steps_are_no_doubt(stack, folder, quick):
     history = run(

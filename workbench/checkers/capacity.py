@@ -27,8 +27,9 @@ def capacity(history: History, *, p99_ms: float, ok: float = 0.99, at_least_hz: 
 
     The *knee* is the highest rate up to which every step met the objective. Held when every step up to the first of at
     least ``at_least_hz`` operations per second met it (without that: when the lowest step did); refuted when one of
-    these surely did not; unknown when it was too short to say, or so much was never offered. The counterexample is
-    one operation of the first step that missed it: not ok, or the slowest. It is not about faults.
+    these surely did not; unknown when it was too short to say or kept the driver itself busy, or so much was
+    never offered. The counterexample is one operation of the first step that missed it: not ok, or the slowest. It is
+    not about faults.
 
     The universal scalability law (see `scaling`) is fitted to throughput over concurrency, which is Little's: ok
     answers per second times their mean time from call to return, as waiting in the client is no work of the system.
@@ -72,7 +73,8 @@ def capacity(history: History, *, p99_ms: float, ok: float = 0.99, at_least_hz: 
     if verdict == "unknown" and decisive is None:
         text += f"; more than {max(step.offered_hz for step in found):,.0f} per second was never offered"
     elif good + 1 < len(found) and found[good + 1].verdict == "unknown":
-        text += f"; the step of {found[good + 1].offered_hz:,.0f} was too short to decide"
+        why = "kept the driver itself busy" if found[good + 1].driver_bound else "was too short to decide"
+        text += f"; the step of {found[good + 1].offered_hz:,.0f} {why}"
     text += f". {law.text}" if law else ". Too few steps differ enough to fit a scalability law."
     row = found[decisive].worst if decisive is not None else -1
     example = [operation(history, row)] if verdict == "refuted" and row >= 0 else []

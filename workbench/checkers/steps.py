@@ -13,6 +13,9 @@ from workbench.checkers.judge import FAIL, OK
 from workbench.errors import UsageError
 from workbench.history import History
 
+BEHIND_SHARE, BUSY_SHARE = 0.05, 0.9
+"""More late starts than the one, with the driver busy for more of the step than the other, and it was its own limit."""
+
 PARTS = 20
 """Into so many parts a step is cut, whose spread tells how sure its throughput is."""
 
@@ -36,7 +39,10 @@ class Step:
     concurrency: float
     """How many of these were open at a time, on average: throughput times mean time from call to return (Little)."""
     verdict: Verdict
-    """Whether the objective was met: held, refuted, or unknown where there are too few operations to say."""
+    """Whether the objective was met: held, refuted, or unknown where there are too few operations to say, or where the
+    driver was its own limit."""
+    driver_bound: bool
+    """Whether answers were late because the driver had no time for them, as far as can be told."""
     worst: int
     """Row of an operation that missed the objective: the first that was not ok, else the slowest; -1 without any."""
     parts: tuple[Floats, Floats]
@@ -50,7 +56,8 @@ class Step:
 def steps(history: History, *, p99_ms: float, ok: float) -> list[Step]:
     """The steps in ``facts["steps"]``, judged by the objective: at least 99% of the answers within ``p99_ms``
     milliseconds of the moment they were due, and a share of at least ``ok`` of all that was due ok. Both shares are
-    judged by their 95% Clopper–Pearson intervals. Empty if the load came in no steps.
+    judged by their 95% Clopper–Pearson intervals. A step that kept the driver itself busy, so that it fell behind, is
+    not judged. Empty if the load came in no steps.
 
     Raises `UsageError` if an objective cannot be met or missed.
     """
@@ -80,6 +87,9 @@ def _step(history: History, begin: float, end: float, asked: dict[str, float], *
     width = (end - begin) / PARTS
     took = c.returned[done] - c.called[done]
     count, held = (np.histogram(c.returned[done], edges, weights=weights)[0] for weights in (None, took))
+    busy = float(asked.get("driver_busy_s", 0.0)) > BUSY_SHARE * (end - begin)
+    driver_bound = busy and int(asked.get("behind", 0)) > BEHIND_SHARE * due
+    met = merge([_judged(0.99, within, len(waiting)), _judged(ok, good, due)])
     worst = int(np.argmax(np.where(answered, late_ms, np.inf))) if len(rows) else -1
     return Step(
         begin_s=begin,
@@ -90,7 +100,8 @@ def _step(history: History, begin: float, end: float, asked: dict[str, float], *
         p99_ms=float(waiting[int(np.ceil(0.99 * len(waiting))) - 1]) if len(waiting) else np.inf,
         done_hz=float(count.sum() / (end - begin)),
         concurrency=float(held.sum() / (end - begin)),
-        verdict=merge([_judged(0.99, within, len(waiting)), _judged(ok, good, due)]),
+        verdict="unknown" if driver_bound else met,
+        driver_bound=driver_bound,
         worst=int(rows[worst]) if worst >= 0 else -1,
         parts=((count / width).astype(np.float64), (held / width).astype(np.float64)),
     )

@@ -15,6 +15,8 @@ class StepCounts(msgspec.Struct, kw_only=True):
     """Those that happened, if not always then."""
     late: int = 0
     """Those that began late although the client had nothing else to do."""
+    behind: int = 0
+    """All that began late, whether or not the client had something else to do."""
     busy_s: float = 0.0
     """How long the driver had a processor or waited for one during the step; of several drivers the busiest."""
 
@@ -23,6 +25,7 @@ class StepCounts(msgspec.Struct, kw_only=True):
             due=self.due + other.due,
             started=self.started + other.started,
             late=self.late + other.late,
+            behind=self.behind + other.behind,
             busy_s=max(self.busy_s, other.busy_s),
         )
 

@@ -54,7 +54,8 @@ class Turns:
         assert due is not None
         self._due = next(self._dues, None)
         due_ns = self._t0_ns + round(due.at_s * 1e9)
-        late = idle and now_ns - due_ns > _LATE_NS
+        behind = now_ns - due_ns > _LATE_NS
+        late = idle and behind
         counts.due += 1
         counts.started += 1
         if late:
@@ -65,6 +66,7 @@ class Turns:
             step.due += 1
             step.started += 1
             step.late += late
+            step.behind += behind
         return due_ns
 
     def rest(self, now_ns: int) -> None:

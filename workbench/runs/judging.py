@@ -49,7 +49,8 @@ def saturated(plan: Plan, counts: Counts) -> Doubt | None:
 
     Of a rate that rises in steps, the last may be more than the system bears: then clients are busy, waiting for
     answers, and that is what the run looks for. It is the driver's fault if it was late without a reason, or had no
-    time to spare itself.
+    time to spare itself. Starts that such a driver made up for later make no doubt of the whole record, which may hold
+    more than the steps; the facts tell of them, and whoever judges the steps leaves those out.
     """
     if plan.rate_hz is None or not counts.started:
         return None
@@ -106,6 +107,7 @@ def load(plan: Plan, counts: Counts) -> dict[str, Any]:
                 "due": counted.due,
                 "started": counted.started,
                 "late": counted.late,
+                "behind": counted.behind,
                 "driver_busy_s": round(counted.busy_s, 3),
             }
             for step, counted in zip(steps, counts.steps or [StepCounts()] * len(steps), strict=True)
