@@ -3,7 +3,8 @@
 Two kinds of sorted sets, the score of an entry being the time at which it runs out: ``connections`` has all,
 ``connections:<user>`` those of one user. An entry lives three heartbeats, so what a killed process leaves behind
 is gone by itself; and every heartbeat writes all of them anew, so that a Redis that comes back empty is right again
-one heartbeat later.
+one heartbeat later. They are not written at once, which with thousands would keep every frame waiting, but in slices
+spread over the heartbeat.
 
 One task does all the writing, one batch after the other. So an entry can't be written after it was taken away.
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 ALL = "connections"
 LIVES = 3
 """Heartbeats that an entry lives without being refreshed."""
+
+SLICES = 10
+"""Into so many parts the entries are divided, each refreshed at its own moment of the heartbeat."""
 
 FAREWELL_S = 0.3
 """How long the end of the process may take to remove its entries."""
@@ -139,13 +143,13 @@ class Registry:
         for connection in list(self._live):
             self.leave(connection)
         try:
-            await self._write(beat=False, within_s=FAREWELL_S)
+            await self._write(refresh=None, within_s=FAREWELL_S)
         except Unavailable as error:
             tell("entries of connections stay until they run out", level=WARNING, reason=error.reason)
 
     async def _write_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
-        beat_at = loop.time()
+        beat_at, part = loop.time(), 0
         while True:
             try:
                 async with asyncio.timeout_at(beat_at):
@@ -154,10 +158,11 @@ class Registry:
                 pass
             beat = loop.time() >= beat_at
             if beat:
-                beat_at = loop.time() + self._settings.heartbeat_s
+                beat_at = loop.time() + self._settings.heartbeat_s / SLICES
+                part = (part + 1) % SLICES
             self._wake.clear()
             try:
-                await self._write(beat=beat, within_s=max(self._settings.heartbeat_s, 0.1))
+                asked = await self._write(refresh=part if beat else None, within_s=max(self._settings.heartbeat_s, 0.1))
             except Unavailable as error:
                 self._note(error.reason)
                 self._tripped = True
@@ -165,7 +170,8 @@ class Registry:
             except Exception:
                 log.exception("the registry of connections stumbled")
             else:
-                self._note("")
+                if asked:
+                    self._note("")
 
     def _note(self, reason: str) -> None:
         """Log when Redis is lost and when it is back, not every heartbeat between."""
@@ -175,17 +181,20 @@ class Registry:
             tell("redis is back", level=WARNING, connections=len(self._live))
         self._reachable = not reason
 
-    async def _write(self, *, beat: bool, within_s: float) -> None:
-        """One batch: departures, with the beat everybody, then arrivals. Raises `Unavailable`."""
+    async def _write(self, *, refresh: int | None, within_s: float) -> bool:
+        """One batch: departures, those whose turn it is to be refreshed, then arrivals. Whether there was anything to
+        write. Raises `Unavailable`."""
         leaving = dict(self._leaving)
         joining = {connection: one for connection, one in self._joining.items() if not one.done.done()}
         commands = _removals(leaving)
-        if beat:
-            commands += _entries(self._live, life_s=self._life_s)
+        if refresh is not None:
+            slice_ = {name: user for name, user in self._live.items() if hash(user) % SLICES == refresh}
+            commands += _entries(slice_, life_s=self._life_s)
+        if refresh == 0:
             commands.append(("ZREMRANGEBYSCORE", ALL, "-inf", time.time()))
         arrivals = self._arrivals({connection: one.user for connection, one in joining.items()})
         if not commands and not arrivals:
-            return
+            return False
         try:
             answers = await self._redis.execute(*commands, *arrivals, changes=True, within_s=within_s)
         except Unavailable as error:
@@ -204,6 +213,7 @@ class Registry:
                 one.done.set_result(None)
             else:
                 one.done.set_exception(TooMany(self._settings.connection_limit))
+        return True
 
     def _arrivals(self, connections: dict[str, str]) -> list[Command]:
         """A script for each user, which answers who is admitted."""
