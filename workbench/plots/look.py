@@ -1,5 +1,5 @@
-"""The one look of all pictures. This is the only file that imports matplotlib, and nothing imports it before a picture
-is drawn; pyplot and its global state are not used at all."""
+"""The one look of all pictures. Matplotlib is imported here and by what is built on this file, and nothing imports it
+before a picture is drawn; pyplot and its global state are not used at all."""
 
 from __future__ import annotations
 
