@@ -64,7 +64,7 @@ def test_every_key_is_read_once_at_the_end(keys, clients, turns):
     [
         ({"keys": 0}, "at least one key"),
         ({"store": "rediss"}, "redis, mongo or postgres"),
-        ({"via": "link"}, '"direct" or through the "app"'),
+        ({"via": "link"}, '"direct", through the "app" or via "sentinel"'),
         ({"read_share": 1}, "share of operations"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.errors import UsageError
 from workbench.workloads.asking import Ask
+from workbench.workloads.messages import check_whole
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
@@ -27,45 +28,90 @@ TURNS = 500
 class Appends:
     """Clients append integers to ``keys`` lists at a time, and read them back with the share ``read_share``.
 
-    ``store`` keeps the lists; ``via`` says whether clients speak to it themselves ("direct") or through the
-    application ("app"). Kinds: ``append`` (value: the integer, unique over the run) and ``read`` (value: the whole
-    list). At the end every list is read once. Nothing is ever retried.
+    ``store`` keeps the lists; ``via`` says whether clients speak to it themselves ("direct"), through the application
+    ("app"), or to whichever Redis the sentinels call the primary ("sentinel"). Kinds: ``append`` (value: the integer,
+    unique over the run) and ``read`` (value: the whole list). At the end every list is read once. Nothing is ever
+    retried.
+
+    By way of a sentinel clients are dealt out over ``groups``, each with links of its own, and in each over the
+    sentinels. A client stays with the primary it found until the first error, and then asks again: ``asks="once"``,
+    as most client libraries do. ``asks="always"``: it asks its sentinel before every append and read as well, and
+    ends its connection when that names another node. A sentinel that stays silent is left for the next one.
+    With ``wait`` an append is acknowledged when so many replicas say that they have it, which they may take
+    ``wait_ms`` for (``WAIT``); if fewer do, it is there and nobody knows for how long, which is ``info``. Replies that
+    are errors (``READONLY``, ``NOREPLICAS``, ``MISCONF``, ``LOADING`` …) mean that nothing was done: ``fail``.
+    Further kinds: ``find``, finding the primary and connecting to it, in a turn of its own (key: the node; value: by
+    which ``group`` of clients, and which sentinel it was ``told_by``), and ``settle``, before the last reads (value:
+    the node that most of all sentinels call the primary: there these reads are asked, by "client").
     """
 
     keys: int = 8
     store: Store = "redis"
-    via: Literal["direct", "app"] = "direct"
+    via: Literal["direct", "app", "sentinel"] = "direct"
     read_share: float = 0.2
+    asks: Literal["once", "always"] = "once"
+    wait: int = 0
+    wait_ms: int = 200
+    groups: tuple[str, ...] = ("client",)
 
     def __post_init__(self) -> None:
         if not (isinstance(self.keys, int) and self.keys >= 1):
             raise UsageError(f"Appends needs at least one key; got keys={self.keys!r}.")
         if self.store not in ("redis", "mongo", "postgres"):
             raise UsageError(f"Appends keeps lists in redis, mongo or postgres; got store={self.store!r}.")
-        if self.via not in ("direct", "app"):
-            raise UsageError(f'Appends speaks to the store "direct" or through the "app"; got via={self.via!r}.')
+        if self.via not in ("direct", "app", "sentinel"):
+            raise UsageError(
+                f'Appends speaks to the store "direct", through the "app" or via "sentinel"; got via={self.via!r}.'
+            )
         if not 0 <= self.read_share < 1:
             raise UsageError(f"read_share is a share of operations, from 0 to below 1; got {self.read_share!r}.")
+        self._check_sentinel()
+
+    def _check_sentinel(self) -> None:
+        if self.asks not in ("once", "always"):
+            raise UsageError(f'Clients ask their sentinel "once" or "always"; got asks={self.asks!r}.')
+        check_whole("Appends", "wait", self.wait, least=0)
+        check_whole("Appends", "wait_ms", self.wait_ms, least=1)
+        if not (isinstance(self.groups, tuple | list) and self.groups and all(map(_is_name, self.groups))):
+            raise UsageError(f'Groups of clients are named in a tuple: groups=("client",); got {self.groups!r}.')
+        if self.via == "sentinel" and self.store != "redis":
+            raise UsageError(f'Sentinels watch over Redis; via="sentinel" got store={self.store!r}.')
+        if self.via != "sentinel" and (self.asks, self.wait, tuple(self.groups)) != ("once", 0, ("client",)):
+            raise UsageError(
+                'asks, wait and groups say how clients follow the primary: they are for via="sentinel", '
+                f"not for via={self.via!r}."
+            )
 
     @property
     def name(self) -> str:
-        return f"appends in {self.store}" + (" via app" if self.via == "app" else "")
+        if self.via == "direct":
+            return f"appends in {self.store}"
+        waits = f", WAIT {self.wait}" if self.wait else ""
+        asks = ", always asking" if self.asks == "always" else ""
+        return f"appends in {self.store} via {self.via}{waits}{asks}"
 
     @property
     def services(self) -> tuple[str, ...]:
         return ("app", self.store) if self.via == "app" else (self.store,)
 
     @property
-    def connect_kind(self) -> None:
-        return None
+    def sources(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(("client", *self.groups)))
+
+    @property
+    def connect_kind(self) -> str | None:
+        return "find" if self.via == "sentinel" else None
 
     async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
         lists = self._place().Lists(urls, run, self.store)
+        if self.via == "sentinel":
+            always = self.asks == "always"
+            lists.deal(clients, groups=self.groups, always=always, wait=self.wait, wait_ms=self.wait_ms)
         await lists.prepare()
         return lists
 
     async def connect(self, shared: Any, client: int) -> Any:
-        return await shared.connect()
+        return await (shared.connect(client) if self.via == "sentinel" else shared.connect())
 
     def next(self, rng: random.Random, client: int, n: int) -> Ask:
         key = f"k{n // TURNS * self.keys + rng.randrange(self.keys)}"
@@ -76,6 +122,8 @@ class Appends:
     async def do(self, connection: Any, ask: Ask) -> Any:
         if ask.kind == "read":
             return await connection.read(ask.key)
+        if ask.kind == "settle":
+            return await connection.settle()
         await connection.append(ask.key, ask.value)
         return None
 
@@ -91,8 +139,14 @@ class Appends:
 
     def final(self, rank: int, of: int, turns: int) -> Sequence[Ask]:
         used = -(-turns // TURNS) * self.keys
-        return [Ask("read", f"k{i}") for i in range(rank, used, of)]
+        reads = [Ask("read", f"k{i}") for i in range(rank, used, of)]
+        return [Ask("settle"), *reads] if self.via == "sentinel" and reads else reads
 
     def _place(self) -> Any:
         """The file in ``lists`` for whom the clients speak to; imported in the driver only."""
-        return importlib.import_module(f"workbench.workloads.lists.{self.services[0]}")
+        place = "sentinel" if self.via == "sentinel" else self.services[0]
+        return importlib.import_module(f"workbench.workloads.lists.{place}")
+
+
+def _is_name(group: object) -> bool:
+    return isinstance(group, str) and bool(group)
