@@ -42,7 +42,25 @@ class Lists:
     """What is read though no append of the list ever attempted it: position of the first such read, and the value."""
 
 
-def lists(history: History) -> Lists:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What every ok read shows, element by element, in the order of the reads and within each in its own.
+
+    The first five are as in `Lists`; ``append[i]`` is the append that wrote ``element[i]`` of ``read[i]``, -1 if none
+    of the list ever attempted it (``element`` is `NO_INT` for what is no integer).
+    """
+
+    appends: Ints
+    reads: Ints
+    list_of_append: Ints
+    list_of_read: Ints
+    count: int
+    read: Ints
+    element: Ints
+    append: Ints
+
+
+def shown(history: History) -> Shown:
     """Take a history of ``append`` (an integer, unique per key) and ``read`` (a list of integers) apart.
 
     Raises `UsageError` if the appends or reads carry anything else.
@@ -66,6 +84,15 @@ def lists(history: History) -> Lists:
         )
     read, element = _elements(c.value[reads])
     append = find(list_of_append, written, list_of_read[read], element, twice=_TWICE)
+    count = int(numbers.max(initial=-1)) + 1
+    return Shown(appends, reads, list_of_append, list_of_read, count, read, element, append)
+
+
+def lists(history: History) -> Lists:
+    """The same of which each pair of read and append stands once, and what nobody wrote apart. Raises as `shown`."""
+    of = shown(history)
+    appends, reads, list_of_append, list_of_read = of.appends, of.reads, of.list_of_append, of.list_of_read
+    read, element, append, c = of.read, of.element, of.append, history.columns
     strange = np.flatnonzero(append < 0)
     strangers = _strangers(read[strange], list_of_read[read[strange]], element[strange], c.value[reads])
     if len(strange):
@@ -76,7 +103,7 @@ def lists(history: History) -> Lists:
         reads=reads,
         list_of_append=list_of_append,
         list_of_read=list_of_read,
-        count=int(numbers.max(initial=-1)) + 1,
+        count=of.count,
         read=read,
         append=append,
         twice_read=twice_read,
