@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from workbench.checkers import definite as definite
     from workbench.checkers import delivered as delivered
     from workbench.checkers import durable as durable
+    from workbench.checkers import exclusive as exclusive
     from workbench.checkers import expect as expect
+    from workbench.checkers import fenced as fenced
     from workbench.checkers import frugal as frugal
     from workbench.checkers import isolated as isolated
     from workbench.checkers import latency as latency
     from workbench.checkers import matched as matched
     from workbench.checkers import ordered as ordered
+    from workbench.checkers import predicted as predicted
     from workbench.checkers import recovered as recovered
+    from workbench.checkers import replaced as replaced
     from workbench.checkers import stable as stable
     from workbench.checkers import unique as unique
     from workbench.evidence import Evidence as Evidence
@@ -35,12 +39,17 @@ if TYPE_CHECKING:
     from workbench.faults import Nothing as Nothing
     from workbench.faults import Partition as Partition
     from workbench.faults import Pause as Pause
+    from workbench.faults import Primary as Primary
     from workbench.faults import Reset as Reset
+    from workbench.faults import Restart as Restart
+    from workbench.faults import Ring as Ring
     from workbench.faults import Stop as Stop
     from workbench.faults import Throttle as Throttle
     from workbench.faults import between as between
     from workbench.faults import every as every
+    from workbench.faults import flapping as flapping
     from workbench.faults import in_turn as in_turn
+    from workbench.faults import primary as primary
     from workbench.history import History as History
     from workbench.history import Operation as Operation
     from workbench.history import Window as Window
@@ -50,7 +59,9 @@ if TYPE_CHECKING:
     from workbench.workloads import Appends as Appends
     from workbench.workloads import Broadcasts as Broadcasts
     from workbench.workloads import Cases as Cases
+    from workbench.workloads import Jobs as Jobs
     from workbench.workloads import Logins as Logins
+    from workbench.workloads import Registers as Registers
     from workbench.workloads import Rooms as Rooms
     from workbench.workloads import Sessions as Sessions
 
@@ -69,13 +80,17 @@ _HOME = {
             "definite",
             "delivered",
             "durable",
+            "exclusive",
             "expect",
+            "fenced",
             "frugal",
             "isolated",
             "latency",
             "matched",
             "ordered",
+            "predicted",
             "recovered",
+            "replaced",
             "stable",
             "unique",
         ],
@@ -90,19 +105,26 @@ _HOME = {
             "Nothing",
             "Partition",
             "Pause",
+            "Primary",
             "Reset",
+            "Restart",
+            "Ring",
             "Stop",
             "Throttle",
             "between",
             "every",
+            "flapping",
             "in_turn",
+            "primary",
         ],
         "workbench.faults",
     ),
     **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),
     **dict.fromkeys(["Steps", "run"], "workbench.runs"),
     "Stack": "workbench.stack",
-    **dict.fromkeys(["Appends", "Broadcasts", "Cases", "Logins", "Rooms", "Sessions"], "workbench.workloads"),
+    **dict.fromkeys(
+        ["Appends", "Broadcasts", "Cases", "Jobs", "Logins", "Registers", "Rooms", "Sessions"], "workbench.workloads"
+    ),
 }
 
 __all__ = sorted([*_HOME, "__version__"])

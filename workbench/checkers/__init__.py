@@ -12,14 +12,18 @@ from workbench.checkers.counted import counted
 from workbench.checkers.definite import definite
 from workbench.checkers.delivered import delivered
 from workbench.checkers.durable import durable
+from workbench.checkers.exclusive import exclusive
 from workbench.checkers.expect import expect
+from workbench.checkers.fenced import fenced
 from workbench.checkers.finding import Finding, Verdict, merge
 from workbench.checkers.frugal import frugal
 from workbench.checkers.isolated import isolated
 from workbench.checkers.latency import latency
 from workbench.checkers.matched import matched
 from workbench.checkers.ordered import ordered
+from workbench.checkers.predicted import predicted
 from workbench.checkers.recovered import recovered
+from workbench.checkers.replaced import replaced
 from workbench.checkers.stable import stable
 from workbench.checkers.unique import unique
 
@@ -34,14 +38,18 @@ __all__ = [
     "definite",
     "delivered",
     "durable",
+    "exclusive",
     "expect",
+    "fenced",
     "frugal",
     "isolated",
     "latency",
     "matched",
     "merge",
     "ordered",
+    "predicted",
     "recovered",
+    "replaced",
     "stable",
     "unique",
 ]
