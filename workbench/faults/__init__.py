@@ -8,6 +8,8 @@ A fault is a frozen dataclass whose fields are its parameters, with three method
     touches(stack) what it holds meanwhile, so that a name that is not there is refused before a run; may be left out
     str(fault)     "kill redis": what the windows in pictures and reports are labelled with
 
+A field that names a service may hold a role instead, `Primary`: who it is, is found when the fault begins.
+
 `Nothing` is the template to copy. A fault of your own needs no registration: hand the object over.
 """
 
@@ -18,7 +20,10 @@ from workbench.faults.nothing import Nothing
 from workbench.faults.partition import Partition
 from workbench.faults.pause import Pause
 from workbench.faults.reset import Reset
-from workbench.faults.schedule import Planned, Repeated, between, every, expand, in_turn
+from workbench.faults.restart import Restart
+from workbench.faults.ring import Ring
+from workbench.faults.roles import Primary, primary
+from workbench.faults.schedule import Planned, Repeated, between, every, expand, flapping, in_turn
 from workbench.faults.stop import Stop
 from workbench.faults.throttle import Throttle
 
@@ -30,12 +35,17 @@ __all__ = [
     "Partition",
     "Pause",
     "Planned",
+    "Primary",
     "Repeated",
     "Reset",
+    "Restart",
+    "Ring",
     "Stop",
     "Throttle",
     "between",
     "every",
     "expand",
+    "flapping",
     "in_turn",
+    "primary",
 ]

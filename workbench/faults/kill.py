@@ -13,14 +13,14 @@ from workbench.faults import processes
 from workbench.faults.probes import refused
 
 if TYPE_CHECKING:
-    from workbench.stack import Stack
+    from workbench.stack import Role, Stack
 
 
 @dataclass(frozen=True)
 class Kill:
     """SIGKILL a service; heal by starting it again at the same address with the same data."""
 
-    service: str
+    service: str | Role
 
     def __str__(self) -> str:
         return f"kill {self.service}"
@@ -32,8 +32,8 @@ class Kill:
         processes.running(stack, self.service, "kill").kill()
 
     def prove(self, stack: Stack) -> str:
-        return refused(stack[self.service])
+        return refused(processes.of(stack, self.service))
 
     def heal(self, stack: Stack) -> None:
-        if not stack[self.service].alive:
-            stack[self.service].start()
+        if not processes.of(stack, self.service).alive:
+            processes.of(stack, self.service).start()

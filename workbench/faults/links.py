@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TOXIC = "fault"
 """Every toxic a fault adds carries this prefix, so that healing removes its own and nothing else."""
+MOST_NAMED = 12
+"""A message names so many links at most: a group of six has dozens."""
 
 
 def between(stack: Stack, one: str, other: str) -> list[Link]:
@@ -28,9 +30,15 @@ def between(stack: Stack, one: str, other: str) -> list[Link]:
     ]
     if not found:
         what = f"between {one} and {other}" if other else f"to {one}"
-        there = ", ".join(f"{link.source} → {link.target}" for link in stack.links)
-        raise UsageError(f"There is no link {what} in this stack; there are: {there or 'none'}.")
+        raise UsageError(f"There is no link {what} in this stack; there are: {there(stack)}.")
     return found
+
+
+def there(stack: Stack) -> str:
+    """The links of a stack for a message, the first of them where there are many."""
+    names = [f"{link.source} → {link.target}" for link in stack.links]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more or "none"
 
 
 def touched(stack: Stack, one: str, other: str, toxic: str) -> set[str]:

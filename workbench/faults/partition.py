@@ -7,55 +7,116 @@ packet loss would leave even the handshake unanswered. Clients see a time-out in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from workbench.errors import UsageError
-from workbench.faults import links
-from workbench.faults.probes import silent
+from workbench.errors import UnknownService, UsageError, nearest
+from workbench.faults import cuts, links
+from workbench.faults.probes import unanswered
 
 if TYPE_CHECKING:
-    from workbench.stack import Stack
+    from workbench.faults.cuts import Cuts
+    from workbench.stack import Role, Stack
 
-STREAMS = {
-    "both": ("upstream", "downstream"),
-    "requests": ("upstream",),
-    "answers": ("downstream",),
+    Side: TypeAlias = str | Role | tuple[str | Role, ...]
+
+VERBS = {
+    "both": "cut off",
+    "requests": "swallow requests of",
+    "answers": "swallow answers of",
+    "one-way": "mute",
 }
 
 
 @dataclass(frozen=True)
 class Partition:
-    """Cut two ends off from each other, or a service off from everybody: ``Partition("redis")``.
+    """Cut two ends off from each other, a service off from everybody, or one side off from another.
 
-    ``way`` says what is swallowed: ``both``, only the ``requests`` to the service, or only its ``answers``
-    (then the service does what it was asked, and nobody hears of it).
+    ``Partition("app", "redis")``; ``Partition("redis")``: everybody who reaches it, and the other members of its
+    group; ``Partition(("redis", "minority"), ("redis-2", "redis-3", "client"))``: every link between a name of one
+    side and a name of the other, services and groups of clients alike. Without a second, the other side is all the
+    rest. A name that is found by its role (`Primary`) is on its side, and left out of the other.
+
+    ``way`` says what is swallowed: ``both``; only the ``requests`` to a service, or only its ``answers`` (then the
+    service does what it was asked, and nobody hears of it); or ``one-way``: nothing that the first side sends reaches
+    the other, and the reverse passes.
     """
 
-    one: str
-    other: str = ""
-    way: Literal["both", "requests", "answers"] = "both"
+    one: Side
+    other: Side = ""
+    way: Literal["both", "requests", "answers", "one-way"] = "both"
 
     def __post_init__(self) -> None:
-        if self.way not in STREAMS:
-            raise UsageError(f"A partition goes one of the ways {', '.join(STREAMS)}; got {self.way!r}.")
+        if self.way not in VERBS:
+            raise UsageError(f"A partition goes one of the ways {', '.join(VERBS)}; got {self.way!r}.")
+        for side in ("one", "other"):
+            if isinstance(getattr(self, side), list):
+                object.__setattr__(self, side, tuple(getattr(self, side)))
+        if not _names(self.one) or (not _names(self.other) and self.other != ""):
+            raise UsageError(f"A side of a partition has at least one name on it; got {self.one!r} and {self.other!r}.")
+        for name in _names(self.one):
+            if name in _names(self.other):
+                raise UsageError(f"{name} cannot be cut off from itself: it is on both sides of the partition.")
 
     def __str__(self) -> str:
-        verb = "cut off" if self.way == "both" else f"swallow {self.way} of"
-        return links.name(verb, self.one, self.other)
+        one, other = _names(self.one), _names(self.other)
+        text = f"{VERBS[self.way]} {cuts.listed(one)}"
+        if len(other) != 1:
+            return text
+        between = " → " if self.way == "one-way" else "–" if len(one) == 1 else " from "
+        return f"{text}{between}{other[0]}"
 
     def touches(self, stack: Stack) -> set[str]:
-        return links.touched(stack, self.one, self.other, "timeout")
+        return cuts.touched(self._cuts(stack))
 
     def begin(self, stack: Stack) -> None:
-        for link in links.between(stack, self.one, self.other):
-            for stream in STREAMS[self.way]:
-                links.add(link, "timeout", stream, timeout=0)
+        cuts.begin(self._cuts(stack), self)
 
     def prove(self, stack: Stack) -> str:
-        return links.each(
-            lambda link: silent(stack[link.target], through=link.source), links.between(stack, self.one, self.other)
-        )
+        return unanswered(stack, [link for link, _ in self._cuts(stack)])
 
     def heal(self, stack: Stack) -> None:
-        for link in links.between(stack, self.one, self.other):
-            links.clear(link, "timeout")
+        cuts.heal(self._cuts(stack), self)
+
+    def _cuts(self, stack: Stack) -> Cuts:
+        """Raises `UsageError` if no link leads from one side to the other, `UnknownService` for a name of nobody."""
+        one, other = self._sides(stack)
+        if self.way in ("both", "one-way"):
+            found = cuts.unheard(
+                stack,
+                lambda sender, hearer: (
+                    (sender in one and hearer in other) or (self.way == "both" and sender in other and hearer in one)
+                ),
+            )
+        else:
+            stream = "upstream" if self.way == "requests" else "downstream"
+            asked = one if isinstance(self.one, str) and not self.other else one | other
+            found = [
+                (link, (stream,))
+                for link in stack.links
+                if link.target in asked and {link.source, link.target} & one and {link.source, link.target} & other
+            ]
+        if not found:
+            between = f"between {cuts.listed(_names(self.one))} and {cuts.listed(_names(self.other))}"
+            what = between if self.other else f"that {cuts.listed(_names(self.one))} could be cut off from"
+            raise UsageError(f"There is no link {what} in this stack; there are: {links.there(stack)}.")
+        return found
+
+    def _sides(self, stack: Stack) -> tuple[set[str], set[str]]:
+        """Who is on the one side, and who on the other."""
+        known = {*stack, *stack.clients}
+        for name in (*_names(self.one), *_names(self.other)):
+            if name not in known:
+                raise UnknownService(
+                    f"{name} cannot be cut off: nobody in this stack is called so{nearest(str(name), known)} "
+                    f"Its links are: {links.there(stack)}."
+                )
+        one = {str(name) for name in _names(self.one)}
+        if self.other:
+            return one, {str(name) for name in _names(self.other)}
+        if isinstance(self.one, tuple):
+            return one, known - one
+        return one, {link.source for link in stack.links if link.target == self.one}
+
+
+def _names(side: Side) -> tuple[str | Role, ...]:
+    return side if isinstance(side, tuple) else (side,) if side else ()

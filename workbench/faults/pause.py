@@ -13,14 +13,14 @@ from workbench.faults import processes
 from workbench.faults.probes import silent
 
 if TYPE_CHECKING:
-    from workbench.stack import Stack
+    from workbench.stack import Role, Stack
 
 
 @dataclass(frozen=True)
 class Pause:
     """Freeze a service; heal by letting it go on."""
 
-    service: str
+    service: str | Role
 
     def __str__(self) -> str:
         return f"pause {self.service}"
@@ -32,7 +32,7 @@ class Pause:
         processes.running(stack, self.service, "pause").pause()
 
     def prove(self, stack: Stack) -> str:
-        return silent(stack[self.service], through=None)
+        return silent(processes.of(stack, self.service))
 
     def heal(self, stack: Stack) -> None:
-        stack[self.service].resume()
+        processes.of(stack, self.service).resume()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from workbench.errors import NotProven
 
 if TYPE_CHECKING:
     from workbench.links import Link
-    from workbench.stack import Running
+    from workbench.stack import Running, Stack
 
 PATIENCE_S = 0.25
 """How long a probe waits for an answer that should not come. A healthy service answers in a few milliseconds."""
@@ -31,8 +32,35 @@ def refused(running: Running) -> str:
     raise NotProven(f"{running.name} should be gone, but its port {running.port} still accepts connections")
 
 
-def silent(running: Running, *, through: str | None) -> str:
-    """A request through a link is not answered, though the service would; or the service itself, if None, is silent."""
+def silent(running: Running) -> str:
+    """A request straight to the service is not answered."""
+    return f"{running.name} left a request unanswered for {_wait_in_vain(running, None) * 1000:.0f} ms"
+
+
+def unanswered(stack: Stack, links: list[Link]) -> str:
+    """A request through each of these links is not answered, though the service behind it would.
+
+    All are asked at once, and the services directly meanwhile. One that is down or paused answers nobody: its links
+    prove nothing, and are left out while there are others.
+    """
+    asked = [link for link in links if stack[link.target].alive and not stack[link.target].paused]
+    targets = {link.target: stack[link.target] for link in asked}
+    down = ", ".join(dict.fromkeys(link.target for link in links if link not in asked))
+    if not asked:
+        raise NotProven(f"{down} does not answer directly either: that a link to it is silent proves nothing")
+    with ThreadPoolExecutor(len(asked) + len(targets)) as pool:
+        waits = [pool.submit(_wait_in_vain, stack[link.target], link.source) for link in asked]
+        for answer in [pool.submit(_answers_directly, target) for target in targets.values()]:
+            answer.result()
+        waited_s = [wait.result() for wait in waits]
+    names = [f"{link.source} → {link.target}" for link in asked]
+    many = f"each of {len(names)} links " if len(names) > 1 else ""
+    but = f"; {down} was down and not asked" if down else ""
+    return f"{many}{', '.join(names)} left a request unanswered for {min(waited_s) * 1000:.0f} ms{but}"
+
+
+def _wait_in_vain(running: Running, through: str | None) -> float:
+    """Seconds in which a request got no answer. Raises `NotProven` when it got one, or failed at once."""
     path = f"{through} → {running.name}" if through else running.name
     began = time.monotonic()
     try:
@@ -40,9 +68,7 @@ def silent(running: Running, *, through: str | None) -> str:
     except Exception as error:  # whatever a client library makes of silence
         waited = time.monotonic() - began
         if waited >= PATIENCE_S * 0.8:
-            if through:
-                _answers_directly(running)
-            return f"{path} left a request unanswered for {waited * 1000:.0f} ms"
+            return waited
         raise NotProven(f"{path} should be silent, but the probe failed at once: {error!r}") from error
     raise NotProven(f"{path} should be silent, but it answered within {(time.monotonic() - began) * 1000:.0f} ms")
 

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.errors import NotPossible
+from workbench.errors import NotPossible, UsageError
 
 if TYPE_CHECKING:
-    from workbench.stack import Running, Stack
+    from workbench.stack import Role, Running, Stack
 
 
-def running(stack: Stack, service: str, verb: str) -> Running:
+def of(stack: Stack, service: str | Role) -> Running:
+    """The service of a fault that was begun by `Stack.inflict`, which finds who plays a role.
+
+    Raises `UnknownService` if the stack has no such service, `UsageError` for a role that nobody was found for.
+    """
+    if not isinstance(service, str):
+        raise UsageError(f"Who the {service} is, is found when a fault begins: use stack.inflict(…) or stack.under(…).")
+    return stack[service]
+
+
+def running(stack: Stack, service: str | Role, verb: str) -> Running:
     """The service, if it runs: what is not there cannot be broken, and its absence would pass for the effect.
 
     One that a healed fault is still starting is waited for.
 
     Raises `NotPossible` if it has ended or is paused, `UnknownService` if the stack has no such service.
     """
-    found = stack[service].settle()
+    found = of(stack, service).settle()
     if not found.alive or found.paused:
         state = "it is paused already" if found.alive else "it is not running"
         raise NotPossible(
@@ -26,7 +36,6 @@ def running(stack: Stack, service: str, verb: str) -> Running:
     return found
 
 
-def touched(stack: Stack, service: str) -> set[str]:
+def touched(stack: Stack, service: str | Role) -> set[str]:
     """What a fault holds that acts on a process. Raises `UnknownService` if the stack has no such service."""
-    stack[service]
-    return {f"the process of {service}"}
+    return {f"the process of {of(stack, service).name}"}

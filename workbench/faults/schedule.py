@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,6 +73,24 @@ def in_turn(*faults: Fault, first_s: float, lasting_s: float, gap_s: float) -> l
     period = lasting_s + gap_s
     begins = [first_s + n * period for n in range(len(faults))]
     return [between(begin, begin + lasting_s, fault) for begin, fault in zip(begins, faults, strict=True)]
+
+
+def flapping(fault: Fault, *, first_s: float, until_s: float, on_s: float, off_s: float) -> list[Planned]:
+    """The same fault on and off: first at ``first_s``, in force for ``on_s``, healed for ``off_s``, and so on as long
+    as it is healed again by ``until_s``.
+
+    Raises `UsageError` when not even the first is.
+    """
+    if not (_are_numbers(first_s, until_s, on_s, off_s) and first_s >= 0 and on_s >= LEAST_S and off_s >= LEAST_S):
+        raise UsageError(
+            f"A flapping fault is on and off for at least {LEAST_S:g} s each, from 0 s or later; "
+            f"got first_s={first_s!r}, until_s={until_s!r}, on_s={on_s!r}, off_s={off_s!r}."
+        )
+    times = math.floor((until_s - first_s + off_s) / (on_s + off_s) + 1e-9)
+    if times < 1:
+        raise UsageError(f"{fault} does not flap once: from {first_s:g} s for {on_s:g} s is later than {until_s:g} s.")
+    begins = [first_s + n * (on_s + off_s) for n in range(times)]
+    return [between(begin, begin + on_s, fault) for begin in begins]
 
 
 def expand(faults: Iterable[Planned | Repeated], *, duration_s: float) -> list[Planned]:

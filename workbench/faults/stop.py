@@ -9,14 +9,14 @@ from workbench.faults import processes
 from workbench.faults.probes import refused
 
 if TYPE_CHECKING:
-    from workbench.stack import Stack
+    from workbench.stack import Role, Stack
 
 
 @dataclass(frozen=True)
 class Stop:
     """SIGTERM a service (SIGKILL if it does not end in time); heal by starting it again with the same data."""
 
-    service: str
+    service: str | Role
 
     def __str__(self) -> str:
         return f"stop {self.service}"
@@ -28,8 +28,8 @@ class Stop:
         processes.running(stack, self.service, "stop").stop()
 
     def prove(self, stack: Stack) -> str:
-        return refused(stack[self.service])
+        return refused(processes.of(stack, self.service))
 
     def heal(self, stack: Stack) -> None:
-        if not stack[self.service].alive:
-            stack[self.service].start()
+        if not processes.of(stack, self.service).alive:
+            processes.of(stack, self.service).start()

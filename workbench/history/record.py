@@ -103,7 +103,7 @@ class History:
         A ``workload`` matches its name or the first words of it: ``where(workload="appends")``
         matches ``appends in redis``. Of several kinds each matches: ``where(kind=["append", "read"])``. A ``fault``
         keeps only the windows whose label holds one of the words: ``where(fault="redis")`` keeps ``kill redis`` and
-        ``cut off redis``; else all windows stay.
+        ``cut off redis``, not ``kill redis-2``; else all windows stay.
         """
         c = self.columns
         mask = np.ones(len(self), dtype=bool)
@@ -122,7 +122,7 @@ class History:
         windows = self.windows
         if fault is not None:
             words = {fault} if isinstance(fault, str) else set(fault)
-            windows = tuple(window for window in windows if words & set(re.split(r"\W+", window.fault)))
+            windows = tuple(window for window in windows if words & set(re.split(r"[^\w-]+", window.fault)))
         return replace(self, columns=c.where(mask), windows=windows)
 
     def until(self, end_s: float) -> History:

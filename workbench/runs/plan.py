@@ -17,6 +17,7 @@ from workbench.errors import UnknownService, UsageError
 from workbench.faults import Planned, Repeated, expand
 from workbench.runs.descriptors import check_descriptors
 from workbench.runs.steps import Steps
+from workbench.stack.inflicted import held_by
 
 if TYPE_CHECKING:
     from workbench.stack import Stack
@@ -231,8 +232,7 @@ def _check_faults(planned: Sequence[Planned], stack: Stack) -> None:
     """What faults hold must be there, and no two may hold it at once. ``planned`` is in order of beginning."""
     held: dict[str, Planned] = {}
     for plan in planned:
-        touches = getattr(plan.fault, "touches", None)
-        for what in touches(stack) if touches is not None else ():
+        for what in held_by(stack, plan.fault):
             before = held.get(what)
             if before is not None and before.heal_s > plan.begin_s:
                 raise UsageError(f"{plan} begins before {before} has healed, and both hold {what}.")

@@ -58,6 +58,7 @@ class Schedule:
             self._thread.join()
 
     def _work(self) -> None:
+        latest: dict[str, threading.Thread] = {}
         try:
             for i, plan in sorted(enumerate(self._planned), key=lambda numbered: numbered[1].begin_s):
                 if self._stopping.wait(max(0.0, plan.begin_s - self._now())):
@@ -67,7 +68,10 @@ class Schedule:
                     self.ended_early.set()
                     break
                 # Each in a thread of its own: a proof or a heal may take its time, and the next fault does not wait.
-                thread = threading.Thread(target=self._one, args=(i,), name=f"workbench-{plan.fault}", daemon=True)
+                thread = threading.Thread(
+                    target=self._one, args=(i, latest.get(str(plan.fault))), name=f"workbench-{plan.fault}", daemon=True
+                )
+                latest[str(plan.fault)] = thread
                 self._threads.append(thread)
                 thread.start()
         except BaseException as error:
@@ -75,9 +79,16 @@ class Schedule:
         for thread in self._threads:
             thread.join()
 
-    def _one(self, i: int) -> None:
-        """One fault from begin to heal. One that begins late heals later: it lasts as long as planned."""
+    def _one(self, i: int, before: threading.Thread | None) -> None:
+        """One fault from begin to heal. One that begins late heals later: it lasts as long as planned.
+
+        ``before`` is busy with the same fault: its proof or its heal may take longer than was planned for them.
+        """
         plan = self._planned[i]
+        if before is not None:
+            before.join()
+            if self._stopping.is_set():
+                return
         heal_s = max(plan.begin_s, self._now()) + plan.heal_s - plan.begin_s
         try:
             inflicted = self._begin(i)
@@ -109,8 +120,9 @@ class Schedule:
 
     def _write_begun(self, i: int, inflicted: Inflicted) -> None:
         began = (inflicted.began_ns - self._t0_ns) / 1e9
-        self._windows[i] = window = replace(self._windows[i], began=began, proof=inflicted.proof)
-        append_window(self._folder, i, began=window.began, proof=window.proof)
+        fault = str(inflicted.fault)  # with a name, where the plan had a role
+        self._windows[i] = window = replace(self._windows[i], fault=fault, began=began, proof=inflicted.proof)
+        append_window(self._folder, i, fault=window.fault, began=window.began, proof=window.proof)
         if inflicted.doubt:
             self.doubts.append(Doubt("unproven", inflicted.doubt))
         state = "unproven" if inflicted.doubt else "proven"

@@ -9,7 +9,7 @@ stack.stop()
 
 from workbench.runtimes.death import Death
 from workbench.runtimes.embedded import Running
-from workbench.stack.inflicted import Fault, Inflicted
+from workbench.stack.inflicted import Fault, Inflicted, Role
 from workbench.stack.stack import Stack
 
-__all__ = ["Death", "Fault", "Inflicted", "Running", "Stack"]
+__all__ = ["Death", "Fault", "Inflicted", "Role", "Running", "Stack"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import itertools
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from workbench.errors import NotPossible, NotProven, UsageError
 
@@ -19,6 +22,20 @@ class Fault(Protocol):
     def begin(self, stack: Stack) -> None: ...
     def prove(self, stack: Stack) -> str: ...
     def heal(self, stack: Stack) -> None: ...
+
+
+@runtime_checkable
+class Role(Protocol):
+    """A service that is known by what it does, not by its name, in a field of a fault or in a tuple there.
+
+    Who it is, is found when the fault begins, and stays so until it is healed, whoever plays the role by then.
+    """
+
+    def find(self, stack: Stack) -> str:
+        """Its name now. Raises `NotPossible`, which says why, when nobody can be named."""
+
+    def candidates(self, stack: Stack) -> list[str]:
+        """Everybody it may turn out to be. Raises `UsageError` when there is nobody."""
 
 
 @dataclass
@@ -57,8 +74,9 @@ def check_fault(fault: object) -> None:
 
 
 def inflict(stack: Stack, fault: Fault, known: list[Inflicted]) -> Inflicted:
-    """Begin a fault, add it to those ``known``, and ask for its proof; see `Stack.inflict`."""
+    """Find who is meant, begin the fault, add it to those ``known``, and ask for its proof; see `Stack.inflict`."""
     check_fault(fault)
+    fault = _played_by(fault, {role: role.find(stack) for role in _roles(fault)})
     inflicted = Inflicted(fault, time.monotonic_ns(), _stack=stack)
     known.append(inflicted)
     try:
@@ -80,3 +98,49 @@ def inflict(stack: Stack, fault: Fault, known: list[Inflicted]) -> Inflicted:
         inflicted.heal()
         raise
     return inflicted
+
+
+def held_by(stack: Stack, fault: Fault) -> set[str]:
+    """What a fault would hold while in force (its ``touches``), whoever may play the roles it names.
+
+    Raises `UsageError` if the stack lacks something it needs.
+    """
+    touches = getattr(fault, "touches", None)
+    if touches is None:
+        return set()
+    roles = _roles(fault)
+    held: set[str] = set()
+    wrong: UsageError | None = None
+    for players in itertools.product(*(role.candidates(stack) for role in roles)):
+        try:
+            held |= _played_by(fault, dict(zip(roles, players, strict=True))).touches(stack)
+        except UsageError as error:  # with somebody else in the role it may make sense
+            wrong = error
+    if wrong is not None and not held:
+        raise wrong
+    return held
+
+
+def _roles(fault: Any) -> list[Role]:
+    """Every role that stands in a field of a fault, once."""
+    values = [getattr(fault, one.name) for one in dataclasses.fields(fault)] if _is_data(fault) else []
+    flat = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
+    return list(dict.fromkeys(one for one in flat if isinstance(one, Role)))
+
+
+def _played_by(fault: Any, players: Mapping[Role, str]) -> Any:
+    """The same fault with names for roles. Who plays one stands there, and nowhere else in the fault's tuples."""
+
+    def named(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(named(one) for one in value if one not in players.values())
+        return players[value] if isinstance(value, Role) else value
+
+    if not players:
+        return fault
+    now = {one.name: getattr(fault, one.name) for one in dataclasses.fields(fault) if one.init}
+    return dataclasses.replace(fault, **{name: named(value) for name, value in now.items()})
+
+
+def _is_data(fault: object) -> bool:
+    return dataclasses.is_dataclass(fault) and not isinstance(fault, type)
