@@ -21,6 +21,7 @@ from workbench.reference.keys import PARAMETERS
 from workbench.reference.problems import Problem
 from workbench.reference.sessions import Sessions
 from workbench.reference.settings import Settings
+from workbench.reference.stores.followed import Followed
 from workbench.reference.stores.memory import MemorySessions
 from workbench.reference.stores.redis import RedisStore
 from workbench.reference.stores.sessions import RedisSessions
@@ -273,7 +274,7 @@ def test_memory_and_redis_do_the_same(stack, steps):
     async def play():
         with redis.Redis.from_url(stack["redis"].url) as client:
             client.flushall()
-        store = RedisStore(stack["redis"].url, deadline=Deadline(5), size=1)
+        store = RedisStore(Followed(stack["redis"].url), deadline=Deadline(5), size=1)
         try:
             assert await _played(RedisSessions(store), steps) == await _played(MemorySessions(), steps)
         finally:

@@ -24,7 +24,12 @@ is down                whoever is logged in notices nothing
 identity provider is   logins by way of it answer 503 with the effect ``none`` and leave no user behind, also when it
 down, slow or wrong    answers nonsense; a denied one is answered 403. Nobody else notices. ``/ready`` does not ask it:
                        the system serves everybody who has a session or a password without it
-PostgreSQL is down     its lists answer 503
+                       Registers answer 503, with the ``effect``. Of a replicated Redis the primary is followed: after
+                       any failure sentinels are asked who it is. What the old one had acknowledged and not handed on
+                       is lost, and as long as it is alive and cut off, who asks it reads and writes there
+PostgreSQL is down     its lists, and jobs, answer 503
+a process is held up   a job that is done only after its lock has ended writes nothing (409 ``stale-token``, effect
+while it has a lock    ``none``) if anybody came after it. With ``FENCING=off`` it overwrites what they wrote
 any of them            no answer takes longer than ``DEADLINE_S`` because of it; a 503 carries ``Retry-After`` and
                        says in ``effect`` whether something may have been changed; ``/ready`` names every store
                        that does not serve
@@ -38,9 +43,10 @@ restarted              killed process's connections run out within three heartbe
 =====================  ==========================================================================================
 
 Environment: ``REDIS_URL``, ``MONGO_URL``, ``POSTGRES_URL``, ``GITHUB_URL`` (what is absent is not configured: its
-routes answer 503, users and sessions then live in memory), ``KEY_FILE``, ``DEFECT``, ``ALLOWED_ORIGINS``,
-``DEADLINE_S``, ``HEARTBEAT_S``, ``PING_S``, ``PASSWORD_COST``, ``SESSION_LIMIT``, ``CONNECTION_LIMIT``,
-``LOG_LEVEL``; ``settings.py`` tells what they mean.
+routes answer 503, users and sessions then live in memory), ``REDIS_NODES``, ``REDIS_SENTINELS``, ``REDIS_PRIMARY``,
+``KEY_FILE``, ``DEFECT``, ``ALLOWED_ORIGINS``, ``DEADLINE_S``, ``HEARTBEAT_S``, ``PING_S``, ``PASSWORD_COST``,
+``SESSION_LIMIT``, ``CONNECTION_LIMIT``, ``LOCK_LEASE_MS``, ``JOB_MS``, ``FENCING``, ``LOG_LEVEL``; ``settings.py``
+tells what they mean.
 """
 
 VERSION = "0.1.0"

@@ -19,7 +19,20 @@ from workbench.reference.logs import Correlation, tell
 from workbench.reference.passwords import Passwords
 from workbench.reference.registry import Registry
 from workbench.reference.rooms.hall import Hall
-from workbench.reference.routes import accounts, echo, github, health, keys, lists, rooms, sessions, sockets, users
+from workbench.reference.routes import (
+    accounts,
+    echo,
+    github,
+    health,
+    jobs,
+    keys,
+    lists,
+    registers,
+    rooms,
+    sessions,
+    sockets,
+    users,
+)
 from workbench.reference.sessions import Sessions, SessionStore
 from workbench.reference.settings import Settings
 from workbench.reference.stores import Store
@@ -30,9 +43,12 @@ from workbench.reference.users import MemoryUsers, Users
 
 if TYPE_CHECKING:
     from workbench.reference.github import GitHub
+    from workbench.reference.jobs import Jobs
+    from workbench.reference.registers import Registers
     from workbench.reference.stores.ended import Listener
+    from workbench.reference.stores.redis import RedisStore
 
-ROUTES = (health, echo, keys, accounts, github, sessions, users, lists, rooms, sockets)
+ROUTES = (health, echo, keys, accounts, github, sessions, users, lists, registers, jobs, rooms, sockets)
 
 
 def create(settings: Settings, key: Future[RSAKey]) -> FastAPI:
@@ -80,18 +96,25 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
     listener: Listener | None = None
     registry: Registry | None = None
     hall: Hall | None = None
+    redis: RedisStore | None = None
+    held: Registers | None = None
+    locked: Jobs | None = None
     if settings.redis_url:
         from workbench.reference.stores.ended import Listener
+        from workbench.reference.stores.followed import Followed
         from workbench.reference.stores.redis import RedisStore
         from workbench.reference.stores.sessions import RedisSessions
 
-        redis = RedisStore(settings.redis_url, deadline=deadline)
+        nodes, sentinels = (settings.redis_url, *settings.redis_nodes), settings.redis_sentinels
+        where = Followed(*nodes, sentinels=sentinels, name=settings.redis_primary)
+        redis = RedisStore(where, deadline=deadline)
         registry = Registry(redis, settings)
         registry.start()
-        hall = Hall(settings.redis_url, settings)
+        hall = Hall(where, settings)
         kept = in_redis = RedisSessions(redis)
         listener = Listener(redis, in_redis, ended, settings)
         await listener.start()
+        held = _registers(redis, settings)
         stores["redis"] = redis
     if settings.mongo_url:
         from workbench.reference.stores.mongo import MongoStore
@@ -107,7 +130,11 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
     if settings.postgres_url:
         from workbench.reference.stores.postgres import PostgresStore
 
-        stores["postgres"] = PostgresStore(settings.postgres_url, deadline=deadline)
+        stores["postgres"] = postgres = PostgresStore(settings.postgres_url, deadline=deadline)
+        if redis is not None:
+            from workbench.reference.jobs import Jobs
+
+            locked = Jobs(redis, postgres, settings)
     if settings.defects:
         from workbench.reference.defective import spoiled_store
 
@@ -144,4 +171,16 @@ async def _build(settings: Settings, key: Future[RSAKey]) -> System:
         stores=stores,
         registry=registry,
         hall=hall,
+        registers=held,
+        jobs=locked,
     )
+
+
+def _registers(redis: RedisStore, settings: Settings) -> Registers:
+    if settings.defects:
+        from workbench.reference.defective_registers import spoiled_registers
+
+        return spoiled_registers(redis, settings)
+    from workbench.reference.registers import Registers
+
+    return Registers(redis, settings)

@@ -15,6 +15,13 @@ DEFECTS = {
     "lost_update": "An append reads the list, adds the value and writes the whole list back.",
     "forgets_on_restart": "Appends are kept in the memory of the process and written seconds later.",
     "hide_failure": "While a store is down, appends and reads are answered as if all was well, with made-up data.",
+    # registers
+    "cas_not_atomic": "Compare-and-set reads the register, compares, and writes it then.",
+    "reads_from_cache": "What a register held is answered from memory for 0.2 s, whatever is written meanwhile.",
+    "reads_from_replicas": "Registers are written to the primary of Redis and read from a replica, where there is one.",
+    # locks
+    "lock_not_atomic": "Whoever finds no lock takes it with a second command, whoever took it meanwhile.",
+    "releases_any_lock": "A job that is done takes the lock away, whoever's it is by then.",
     # waiting
     "unbounded_wait": "Nothing bounds the time a dependency may take: a paused one hangs every request on it.",
     "one_lock": "All dependencies are used under one lock, so that a dead one holds up the others.",

@@ -12,6 +12,8 @@ from workbench.reference import defects
 LEVELS = ("debug", "info", "warning", "error")
 SCHEMES = {
     "REDIS_URL": ("redis://", "rediss://"),
+    "REDIS_NODES": ("redis://", "rediss://"),
+    "REDIS_SENTINELS": ("redis://", "rediss://"),
     "MONGO_URL": ("mongodb://",),
     "POSTGRES_URL": ("postgresql://", "postgres://"),
     "GITHUB_URL": ("http://", "https://"),
@@ -28,6 +30,12 @@ class Settings:
     """Times in seconds. URLs carry passwords, so no repr shows them."""
 
     redis_url: str | None = field(default=None, repr=False)
+    redis_nodes: tuple[str, ...] = field(default=(), repr=False)
+    """The further nodes of a replicated Redis: the primary is followed, whichever it is."""
+    redis_sentinels: tuple[str, ...] = field(default=(), repr=False)
+    """Who is asked for the primary; without them the nodes are."""
+    redis_primary: str = "redis"
+    """What the sentinels call it."""
     mongo_url: str | None = field(default=None, repr=False)
     postgres_url: str | None = field(default=None, repr=False)
     github_url: str | None = field(default=None, repr=False)
@@ -46,6 +54,12 @@ class Settings:
     """How many sessions a user may have; one more ends the oldest."""
     connection_limit: int = 1000
     """How many sockets a user may have open, over all processes; one more is refused with 429."""
+    lock_lease_ms: int = 1000
+    """After so long the lock of a job is anybody's again, milliseconds."""
+    job_ms: int = 20
+    """How long a job works under its lock, milliseconds."""
+    fencing: bool = True
+    """Whether what a job writes is refused when somebody has come with a higher token."""
     password_cost: str = "standard"
     """ "low" hashes passwords at next to no cost, for load tests that need many accounts."""
     log_level: str = "info"
@@ -68,11 +82,17 @@ class Settings:
         level = environment.get("LOG_LEVEL", "info").lower()
         if level not in LEVELS:
             raise BadSetting(f"LOG_LEVEL is {level!r}; it must be one of {', '.join(LEVELS)}.")
+        fencing = environment.get("FENCING", "on").lower()
+        if fencing not in ("on", "off"):
+            raise BadSetting(f"FENCING is {fencing!r}; it must be on or off.")
         cost = environment.get("PASSWORD_COST", "standard").lower()
         if cost not in COSTS:
             raise BadSetting(f"PASSWORD_COST is {cost!r}; it must be one of {', '.join(COSTS)}.")
         return cls(
             redis_url=_url(environment, "REDIS_URL"),
+            redis_nodes=_urls(environment, "REDIS_NODES"),
+            redis_sentinels=_urls(environment, "REDIS_SENTINELS"),
+            redis_primary=environment.get("REDIS_PRIMARY") or "redis",
             mongo_url=_url(environment, "MONGO_URL"),
             postgres_url=_url(environment, "POSTGRES_URL"),
             github_url=github_url,
@@ -84,6 +104,9 @@ class Settings:
             ping_s=_seconds(environment, "PING_S", 2.0),
             session_limit=_count(environment, "SESSION_LIMIT", 10),
             connection_limit=_count(environment, "CONNECTION_LIMIT", 1000),
+            lock_lease_ms=_count(environment, "LOCK_LEASE_MS", 1000),
+            job_ms=_count(environment, "JOB_MS", 20),
+            fencing=fencing == "on",
             password_cost=cost,
             log_level=level,
         )
@@ -94,6 +117,13 @@ def _url(environment: Mapping[str, str], name: str) -> str | None:
     if value and not value.startswith(SCHEMES[name]):
         raise BadSetting(f"{name} must begin with {' or '.join(SCHEMES[name])}.")
     return value or None
+
+
+def _urls(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    urls = tuple(environment.get(name, "").split())
+    if not all(url.startswith(SCHEMES[name]) for url in urls):
+        raise BadSetting(f"{name} must be URLs with spaces between them that begin with {' or '.join(SCHEMES[name])}.")
+    return urls
 
 
 def _names_client(url: str) -> bool:

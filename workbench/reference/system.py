@@ -21,6 +21,8 @@ from workbench.reference.users import Users
 
 if TYPE_CHECKING:
     from workbench.reference.github import GitHub
+    from workbench.reference.jobs import Jobs
+    from workbench.reference.registers import Registers
     from workbench.reference.stores.ended import Listener
 
 
@@ -43,6 +45,10 @@ class System:
     """Hears of sessions that ended elsewhere; None without Redis."""
     hall: Hall | None
     """Where the rooms are; None without Redis."""
+    registers: Registers | None
+    """None without Redis."""
+    jobs: Jobs | None
+    """None without Redis or without PostgreSQL."""
 
     def store(self, name: str) -> Store:
         """Raises `NotConfigured`."""
@@ -61,6 +67,18 @@ class System:
         if self.registry is None:
             raise NotConfigured("redis")
         return self.registry
+
+    def held(self) -> Registers:
+        """Raises `NotConfigured`."""
+        if self.registers is None:
+            raise NotConfigured("redis")
+        return self.registers
+
+    def locked(self) -> Jobs:
+        """Raises `NotConfigured`."""
+        if self.jobs is None:
+            raise NotConfigured("postgres" if "redis" in self.stores else "redis")
+        return self.jobs
 
     def rooms(self) -> Hall:
         """Raises `NotConfigured`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -25,12 +26,17 @@ class App:
     deadline_s: float = 1.0  # a request is answered within this time, whatever its dependencies do
     session_limit: int = 10  # sessions of one user; one more ends the oldest
     connection_limit: int = 1000  # open sockets of one user; one more is refused
+    lock_lease_ms: int = 1000  # after so long the lock of a job is anybody's again
+    job_ms: int = 20  # how long a job works under its lock
+    fencing: bool = True  # whether what a job writes is refused when somebody has come with a higher token
     password_cost: str = "standard"  # "low" hashes passwords at next to no cost: for load with many accounts
     log_level: str = "INFO"
 
     def __post_init__(self) -> None:
         one_of("app", "password_cost", self.password_cost, ("standard", "low"))
-        for option in ("session_limit", "connection_limit"):
+        if not isinstance(self.fencing, bool):
+            raise UsageError(f"app: fencing is True or False, not {self.fencing!r}.")
+        for option in ("session_limit", "connection_limit", "lock_lease_ms", "job_ms"):
             value = getattr(self, option)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise UsageError(f"app: {option} is a whole number above 0, not {value!r}.")
@@ -48,7 +54,12 @@ class App:
             "SESSION_LIMIT": str(self.session_limit),
             "CONNECTION_LIMIT": str(self.connection_limit),
             "PASSWORD_COST": self.password_cost,
+            "LOCK_LEASE_MS": str(self.lock_lease_ms),
+            "JOB_MS": str(self.job_ms),
+            "FENCING": "on" if self.fencing else "off",
         }
+        env |= {"REDIS_PRIMARY": "redis", "REDIS_NODES": _members(place, r"redis-\d+")}
+        env["REDIS_SENTINELS"] = _members(place, r"redis-sentinel(-\d+)?")
         env["KEY_FILE"] = str((place.common or place.data) / "key.pem")
         argv = (sys.executable, "-m", "workbench.reference", "--host", place.host, "--port", str(place.port))
         return Command(argv, env=env)
@@ -69,6 +80,11 @@ class App:
 
     def url(self, place: Place, *, host: str, port: int) -> str:
         return f"http://{host}:{port}"
+
+
+def _members(place: Place, name: str) -> str:
+    """The addresses of those whose name matches, with spaces between them."""
+    return " ".join(url for member, url in place.urls.items() if re.fullmatch(name, member))
 
 
 def _request(wire: Wire, what: str, body: bytes = b"") -> bytes:

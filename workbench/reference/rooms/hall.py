@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from workbench.reference.deadline import SHARE
 from workbench.reference.problems import Problem, Unavailable
@@ -16,17 +16,20 @@ from workbench.reference.rooms.stream import Stream
 from workbench.reference.settings import Settings
 from workbench.reference.wire import Line
 
+if TYPE_CHECKING:
+    from workbench.reference.stores.followed import Where
+
 Relay = Literal["pubsub", "stream"]
 
 
 class Hall:
     """All rooms of this process. Nothing is connected before the first is used."""
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(self, where: Where, settings: Settings) -> None:
         self._bound_s = settings.deadline_s * SHARE
-        self._asks = Standing("rooms", url)
-        self._pubsub = PubSub(url, settings)
-        self._stream = Stream(url, settings, self._asks)
+        self._asks = Standing("rooms", where)
+        self._pubsub = PubSub(where, settings)
+        self._stream = Stream(where, settings, self._asks)
 
     def until(self) -> float:
         """Until when something that is asked now is answered, on the clock of the event loop."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from workbench.reference.rooms.connection import Connection, Then
 from workbench.reference.rooms.crowd import Crowd, Welcome, chosen
 from workbench.reference.rooms.messages import frame
@@ -10,16 +12,19 @@ from workbench.reference.rooms.standing import Standing
 from workbench.reference.settings import Settings
 from workbench.reference.wire import Line
 
+if TYPE_CHECKING:
+    from workbench.reference.stores.followed import Where
+
 
 class PubSub:
     """One connection is subscribed to the channels of all rooms that have members on this process."""
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(self, where: Where, settings: Settings) -> None:
         self._settings = settings
         self._fan = chosen(settings)
         self._crowds: dict[bytes, Crowd] = {}
         self._subscribed_before = False
-        self._hears = Standing("rooms over pubsub", url, greet=self._subscribe_again, hear=self._heard)
+        self._hears = Standing("rooms over pubsub", where, greet=self._subscribe_again, hear=self._heard)
 
     async def join(self, room: str, line: Line, *, until: float, welcome: Welcome) -> None:
         """``welcome`` is called when every message sent from now on will come. Raises `Unavailable`."""

@@ -11,12 +11,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from logging import WARNING
-from typing import Any
+from ssl import SSLContext
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workbench.reference.logs import log, tell
 from workbench.reference.problems import Unavailable
 from workbench.reference.rooms.connection import Connection
 from workbench.reference.rooms.resp import Push, Word
+
+if TYPE_CHECKING:
+    from workbench.reference.stores.followed import Where
 
 BEAT_S = 0.05
 """How often a connection is looked at, seconds."""
@@ -39,20 +43,36 @@ Greet = Callable[[Connection, float], Awaitable[None]]
 """What is done on a new connection before anybody else uses it; it has until the given time."""
 
 
-class Standing:
-    """``name`` is for the log; ``greet`` and ``hear`` are its owner's."""
+class _Address(NamedTuple):
+    host: str
+    port: int
+    ssl: SSLContext | None
+    user: str
+    password: str | None
+    database: int
 
-    def __init__(self, name: str, url: str, *, greet: Greet | None = None, hear: Hear | None = None) -> None:
+    @classmethod
+    def of(cls, url: str) -> _Address:
         from redis.asyncio.connection import SSLConnection, parse_url  # only when there is a Redis
 
-        self._name = name
         options: dict[str, Any] = dict(parse_url(url))
         secure = options.pop("connection_class", None) is SSLConnection
-        self._host = options.get("host", "localhost")
-        self._port = options.get("port", 6379)
-        self._ssl = SSLConnection(**options).ssl_context.get() if secure else None
-        self._login = (options.get("username") or "default", options.get("password"))
-        self._database = options.get("db", 0)
+        return cls(
+            options.get("host", "localhost"),
+            options.get("port", 6379),
+            SSLConnection(**options).ssl_context.get() if secure else None,
+            options.get("username") or "default",
+            options.get("password"),
+            options.get("db", 0),
+        )
+
+
+class Standing:
+    """``name`` is for the log; ``greet`` and ``hear`` are its owner's. It is made to wherever Redis is by then."""
+
+    def __init__(self, name: str, where: Where, *, greet: Greet | None = None, hear: Hear | None = None) -> None:
+        self._name = name
+        self._where = where
         self._greet = greet
         self._hear = hear or _nothing
         self.current: Connection | None = None
@@ -109,6 +129,7 @@ class Standing:
                 log.exception(f"the connection to redis for {self._name} stumbled")
                 reason = "the connection was lost"
             if reason:
+                self._where.doubt()
                 self._tell(reason)
                 await asyncio.sleep(PAUSE_S)
                 continue
@@ -119,16 +140,16 @@ class Standing:
             finally:
                 self.current = None
                 connection.abort()
+                self._where.doubt()
 
     async def _begin(self) -> Connection:
         loop = asyncio.get_running_loop()
         until = loop.time() + ATTEMPT_S
         async with asyncio.timeout_at(until):
-            _, connection = await loop.create_connection(
-                lambda: Connection(self._hear), self._host, self._port, ssl=self._ssl
-            )
+            to = _Address.of(await self._where.find())
+            _, connection = await loop.create_connection(lambda: Connection(self._hear), to.host, to.port, ssl=to.ssl)
             try:
-                await self._introduce(connection, until)
+                await self._introduce(connection, to, until)
                 if self._greet is not None:
                     await self._greet(connection, until)
             except BaseException:
@@ -136,12 +157,11 @@ class Standing:
                 raise
         return connection
 
-    async def _introduce(self, connection: Connection, until: float) -> None:
-        user, password = self._login
-        hello: list[Word] = ["HELLO", 3, *(("AUTH", user, password) if password else ())]
+    async def _introduce(self, connection: Connection, to: _Address, until: float) -> None:
+        hello: list[Word] = ["HELLO", 3, *(("AUTH", to.user, to.password) if to.password else ())]
         answer = await connection.answer(*hello, until=until)
-        if self._database:
-            await connection.answer("SELECT", self._database, until=until)
+        if to.database:
+            await connection.answer("SELECT", to.database, until=until)
         connection.number = dict(zip(answer[::2], answer[1::2], strict=True))[b"id"]
 
     async def _watch(self, connection: Connection) -> None:

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Mapping
 from contextvars import Context
 from logging import WARNING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.reference.logs import log, tell
 from workbench.reference.problems import Problem, Unavailable
@@ -25,6 +25,9 @@ from workbench.reference.rooms.resp import Word
 from workbench.reference.rooms.standing import PAUSE_S, Standing
 from workbench.reference.settings import Settings
 from workbench.reference.wire import Line
+
+if TYPE_CHECKING:
+    from workbench.reference.stores.followed import Where
 
 PREFIX = b"room:"
 
@@ -52,11 +55,11 @@ class Gap(Problem):
 class Stream:
     """One connection reads the streams of all rooms that have members on this process."""
 
-    def __init__(self, url: str, settings: Settings, asks: Standing) -> None:
+    def __init__(self, where: Where, settings: Settings, asks: Standing) -> None:
         self._settings = settings
         self._fan = chosen(settings)
         self._asks = asks
-        self._reads = Standing("rooms over stream", url)
+        self._reads = Standing("rooms over stream", where)
         self._crowds: dict[bytes, Crowd] = {}
         self._wanted = asyncio.Event()
         self._blocked = 0

@@ -1,4 +1,4 @@
-"""PostgreSQL: a row per element, with its position."""
+"""PostgreSQL: of lists a row per element, with its position; of counters a row each."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS lists (key text PRIMARY KEY, length bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS elements (
     key text NOT NULL, position bigint NOT NULL, value bigint NOT NULL, PRIMARY KEY (key, position)
 );
+CREATE TABLE IF NOT EXISTS counters (key text PRIMARY KEY, value bigint NOT NULL, token bigint NOT NULL);
 """
 
 # One statement, so one transaction. The row of the list is locked until it commits: positions have no holes, and
@@ -63,25 +64,26 @@ class PostgresStore:
         self._schema = False
 
     async def append(self, key: str, value: int) -> int:
-        row = await self._run(APPEND, {"key": key, "value": value}, changes=True)
+        row = await self.row(APPEND, {"key": key, "value": value}, changes=True)
         return int(row[0])
 
     async def read(self, key: str) -> list[int]:
-        row = await self._run(READ, {"key": key}, changes=False)
+        row = await self.row(READ, {"key": key}, changes=False)
         return row[0] or []
 
     async def replace(self, key: str, values: list[int]) -> None:
-        await self._run(REPLACE + " RETURNING 1", {"key": key, "values": values}, changes=True)
+        await self.row(REPLACE + " RETURNING 1", {"key": key, "values": values}, changes=True)
 
     async def probe(self, *, within_s: float) -> None:
-        await self._run("SELECT 1", {}, changes=False, within_s=within_s)
+        await self.row("SELECT 1", {}, changes=False, within_s=within_s)
 
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _run(
+    async def row(
         self, statement: str, values: dict[str, Any], *, changes: bool, within_s: float | None = None
     ) -> tuple[Any, ...]:
+        """The first row that a statement answers, which must answer one. Raises `Unavailable`."""
         async with self._deadline.attempt(
             self.name, changes=changes, failures=psycopg.Error, refusal=_refusal, within_s=within_s
         ) as attempt:

@@ -1,13 +1,16 @@
-"""Redis: a list per key, and the commands that the registry of connections needs."""
+"""Redis: a list per key, and the commands that everything else needs that is kept there."""
 
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from redis.asyncio.connection import Connection, SSLConnection, parse_url
+from redis.asyncio.connection import Connection, SSLConnection
 from redis.exceptions import RedisError, ResponseError
 
 from workbench.reference.deadline import Deadline
+from workbench.reference.problems import Unavailable
+from workbench.reference.stores.followed import Where, dial
 from workbench.reference.stores.pool import Pool
 
 Command = tuple[str | bytes | int | float, ...]
@@ -19,38 +22,35 @@ def _refusal(error: Exception) -> str | None:
 
 
 class RedisStore:
-    """Appends are RPUSH: atomic, ordered, acknowledged when Redis says so (what that is worth is Redis's setting)."""
+    """Appends are RPUSH: atomic, ordered, acknowledged when Redis says so (what that is worth is Redis's setting).
+
+    ``where`` says which Redis that is. After a failure it is found anew, and connections to another are given back.
+    """
 
     name = "redis"
 
-    def __init__(self, url: str, *, deadline: Deadline, size: int = 16) -> None:
-        self._deadline = deadline
-        # The deadline bounds everything, and nothing is repeated behind its back: so none of the client's own
-        # timeouts, retries or greetings.
-        options: dict[str, Any] = {
-            **parse_url(url),
-            "protocol": 2,
-            "driver_info": None,
-            "socket_timeout": None,
-            "socket_connect_timeout": None,
-        }
-        kind = options.pop("connection_class", Connection)
-        self._kind: type[Connection | SSLConnection] = kind
-        self._options = options
+    def __init__(self, where: Where, *, deadline: Deadline, size: int = 16) -> None:
+        self.where = where
+        self.deadline = deadline
+        self._urls: WeakKeyDictionary[Connection | SSLConnection, str] = WeakKeyDictionary()
         self._pool = Pool(self.connect, sound=self._sound, drop=self._drop, size=size)
 
     async def execute(self, *commands: Command, changes: bool, within_s: float | None = None) -> list[Any]:
         """Send commands in one go and return their answers. Raises `Unavailable`, also if one of them is refused."""
-        async with self._deadline.attempt(
-            self.name, changes=changes, failures=RedisError, refusal=_refusal, within_s=within_s
-        ) as attempt:
-            async with self._pool.connection() as connection:
-                attempt.sent = True
-                await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-                answers = [await self._answer(connection) for _ in commands]
-            for answer in answers:
-                if isinstance(answer, ResponseError):
-                    raise answer
+        try:
+            async with self.deadline.attempt(
+                self.name, changes=changes, failures=RedisError, refusal=_refusal, within_s=within_s
+            ) as attempt:
+                async with self._pool.connection() as connection:
+                    attempt.sent = True
+                    await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+                    answers = [await self._answer(connection) for _ in commands]
+                for answer in answers:
+                    if isinstance(answer, ResponseError):
+                        raise answer
+        except Unavailable:
+            self.where.doubt()  # also after a refusal: READONLY says that it is the primary no more
+            raise
         return answers
 
     async def append(self, key: str, value: int) -> int:
@@ -71,9 +71,11 @@ class RedisStore:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def connect(self) -> Connection:
+    async def connect(self) -> Connection | SSLConnection:
         """A connection of its own, which nothing bounds: for who listens."""
-        connection = self._kind(**self._options)
+        url = await self.where.find()
+        connection = dial(url)
+        self._urls[connection] = url
         try:
             await connection.connect()  # type: ignore[no-untyped-call]
         except BaseException:
@@ -82,18 +84,19 @@ class RedisStore:
         return connection
 
     @staticmethod
-    async def _answer(connection: Connection) -> Any:
+    async def _answer(connection: Connection | SSLConnection) -> Any:
         """An error stands among the answers, so that those behind it are read too and the connection stays usable."""
         try:
             return await connection.read_response()
         except ResponseError as error:
             return error
 
-    @staticmethod
-    async def _sound(connection: Connection) -> bool:
+    async def _sound(self, connection: Connection | SSLConnection) -> bool:
+        if self._urls[connection] != self.where.url:
+            return False
         return connection.is_connected and not await connection.can_read()
 
     @staticmethod
-    async def _drop(connection: Connection) -> None:
+    async def _drop(connection: Connection | SSLConnection) -> None:
         if connection.is_connected:
             await connection.disconnect(nowait=True)
