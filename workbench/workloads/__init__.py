@@ -9,8 +9,10 @@ from workbench.workloads.appends import Appends
 from workbench.workloads.asking import Ask, Workload
 from workbench.workloads.broadcasts import Broadcasts
 from workbench.workloads.cases import Cases
+from workbench.workloads.jobs import Jobs
 from workbench.workloads.logins import Logins
+from workbench.workloads.registers import Registers
 from workbench.workloads.rooms import Rooms
 from workbench.workloads.sessions import Sessions
 
-__all__ = ["Appends", "Ask", "Broadcasts", "Cases", "Logins", "Rooms", "Sessions", "Workload"]
+__all__ = ["Appends", "Ask", "Broadcasts", "Cases", "Jobs", "Logins", "Registers", "Rooms", "Sessions", "Workload"]
