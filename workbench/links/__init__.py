@@ -72,12 +72,30 @@ class Links:
         """The version the relay gives; raises LinkError when it cannot be reached."""
         return str(self._ask("GET", "version")["version"])
 
-    def add(self, source: str, target: str, *, upstream: str) -> Link:
-        """A new link from ``source`` to the service ``target`` that really listens at ``upstream`` (host:port)."""
+    def add(self, source: str, target: str, *, upstream: str, door: str = "", of: str = "") -> Link:
+        """A new link from ``source`` to the service ``target`` that really listens at ``upstream`` (host:port).
+
+        With ``door`` (host:port; port 0 makes a new one, which `Link.door` then tells) connections from the host ``of``
+        to that address take this link too, or those of everybody who has no link of his own there, if it is empty. A
+        door lets nobody in before it has a link for everybody else: who comes earlier waits.
+        """
+        if of and not door:
+            raise UsageError(f"of={of!r} says whose connections to a door take a link; name the door too.")
         name = f"{self._prefix}{source}-{target}"
-        made = self._ask("POST", "proxies", name=name, listen="127.0.0.1:0", upstream=upstream)
+        through = {"door": door, "of": of} if door else {}
+        made = self._ask("POST", "proxies", name=name, listen="127.0.0.1:0", upstream=upstream, **through)
         host, _, port = str(made["listen"]).rpartition(":")
-        link = self._links[name] = Link(self, name, source=source, target=target, host=host, port=int(port))
+        link = Link(
+            self, name, source=source, target=target, host=host, port=int(port), door=str(made.get("door") or "")
+        )
+        if door and not link.door:
+            self.remove(link)
+            raise LinkError(
+                f"The relay at {self.api} (version {self.version()}) knows no doors, addresses that several links "
+                f"share, and replicated services need them. Unset {VARIABLE}, and have no toxiproxy-server on "
+                "PATH: then the workbench's own relay is used."
+            )
+        self._links[name] = link
         return link
 
     def remove(self, link: Link) -> None:
@@ -127,13 +145,16 @@ class Links:
 class Link:
     """The way from ``source`` to the service ``target``: connect to ``host``:``port`` instead of to the service."""
 
-    def __init__(self, links: Links, name: str, *, source: str, target: str, host: str, port: int) -> None:
+    def __init__(
+        self, links: Links, name: str, *, source: str, target: str, host: str, port: int, door: str = ""
+    ) -> None:
         self._links = links
         self.name = name
         self.source = source
         self.target = target
         self.host = host
         self.port = port
+        self.door = door  # host:port, if it is one of those that share a door
 
     def __repr__(self) -> str:
         return f"link {self.source} → {self.target} on {self.host}:{self.port}"

@@ -1,7 +1,9 @@
 """Toxiproxy's HTTP API: its paths, its statuses, its errors.
 
 Where the original is known to go wrong we do not follow: an empty listening address means loopback, a toxicity
-outside 0–1 and a slicer that cannot slice are refused, and a toxic's die is cast once per connection.
+outside 0–1 and a slicer that cannot slice are refused, and a toxic's die is cast once per connection. Two fields of a
+proxy are ours, there when they are given: ``door``, an address it shares with others, and ``of``, the host whose
+connections there are its own (``workbench.links.door``).
 """
 
 from __future__ import annotations
@@ -11,32 +13,24 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 from workbench import __version__
 from workbench.links.alarm import Alarm
+from workbench.links.door import Doors
 from workbench.links.dose import Dose
 from workbench.links.fields import Fields, Refused, bad, decode
 from workbench.links.http import Answer, Request
-from workbench.links.proxy import ListenError, Proxy
+from workbench.links.listener import ListenError
+from workbench.links.proxy import Proxy
 from workbench.links.toxics import find
+from workbench.links.wanted import ANYWHERE, Wanted, wanted
 
 VERSION = f"2.12.0+workbench.{__version__}"
 """The Toxiproxy whose API this is, and that this is not the original."""
-ANYWHERE = "127.0.0.1:0"
-"""Where a proxy listens that is not told where: the original would listen on every interface."""
 
 Handler = Callable[..., Answer]
-
-
-class Wanted(NamedTuple):
-    """A proxy as a request describes it."""
-
-    name: str
-    listen: str
-    upstream: str
-    enabled: bool
 
 
 class Api:
@@ -47,6 +41,7 @@ class Api:
         self._seed = seed
         self._loop = loop
         self._alarm = Alarm(loop)
+        self._doors = Doors(loop)
         self._routes: dict[tuple[str, ...], dict[str, Handler]] = {
             ("version",): {"GET": self._version},
             ("metrics",): {"GET": self._metrics},
@@ -72,6 +67,7 @@ class Api:
         """Stop every proxy."""
         for proxy in self._proxies.values():
             proxy.close()
+        self._doors.close()
         self._alarm.close()
 
     def handle(self, request: Request) -> Answer:
@@ -124,31 +120,32 @@ class Api:
             entries = decode(body)
             if not isinstance(entries, list | None):
                 raise bad("an array of proxies is needed")
-            wanted = [_wanted(entry, f" at proxy {place}") for place, entry in enumerate(entries or [], 1)]
-            for one in wanted:
+            for one in [wanted(entry, f" at proxy {place}") for place, entry in enumerate(entries or [], 1)]:
                 there = self._proxies.get(one.name)
-                if there is not None and not there.is_at(one.listen, one.upstream):
+                if there is not None and not (there.is_at(one.listen, one.upstream) and self._doors.has(there, one)):
                     self._forget(there)
                     there = None
                 done.append(there or self._create(one))
         except (Refused, ListenError) as error:
             status = error.status if isinstance(error, Refused) else 500
-            return Answer(status, _json({"error": str(error), "status": status, "proxies": _described(done)}) + b"\n")
-        return Answer(201, _json({"proxies": _described(done)}))
+            return Answer(
+                status, _json({"error": str(error), "status": status, "proxies": self._described(done)}) + b"\n"
+            )
+        return Answer(201, _json({"proxies": self._described(done)}))
 
     # proxies
 
     def _list_proxies(self) -> Answer:
-        return Answer(200, _json({name: proxy.describe() for name, proxy in self._proxies.items()}))
+        return Answer(200, _json({name: self._describe(proxy) for name, proxy in self._proxies.items()}))
 
     def _add_proxy(self, body: bytes) -> Answer:
-        wanted = _wanted(decode(body))
-        if wanted.name in self._proxies:
+        one = wanted(decode(body))
+        if one.name in self._proxies:
             raise Refused(409, "proxy already exists")
-        return Answer(201, _json(self._create(wanted).describe()))
+        return Answer(201, _json(self._describe(self._create(one))))
 
     def _show_proxy(self, name: str) -> Answer:
-        return Answer(200, _json(self._proxy(name).describe()))
+        return Answer(200, _json(self._describe(self._proxy(name))))
 
     def _change_proxy(self, name: str, body: bytes) -> Answer:
         proxy = self._proxy(name)
@@ -161,7 +158,7 @@ class Api:
             proxy.start()
         else:
             proxy.stop()
-        return Answer(200, _json(proxy.describe()))
+        return Answer(200, _json(self._describe(proxy)))
 
     def _remove_proxy(self, name: str) -> Answer:
         self._forget(self._proxy(name))
@@ -173,21 +170,34 @@ class Api:
         except KeyError:
             raise Refused(404, "proxy not found") from None
 
-    def _create(self, wanted: Wanted) -> Proxy:
+    def _describe(self, proxy: Proxy) -> dict[str, Any]:
+        return proxy.describe() | self._doors.described(proxy)
+
+    def _described(self, proxies: list[Proxy]) -> list[dict[str, Any]] | None:
+        return list(map(self._describe, proxies)) or None
+
+    def _create(self, one: Wanted) -> Proxy:
+        door = self._doors.find(one)
         proxy = Proxy(
-            wanted.name,
-            listen=wanted.listen,
-            upstream=wanted.upstream,
+            one.name,
+            listen=one.listen,
+            upstream=one.upstream,
             seed=self._seed,
             loop=self._loop,
             alarm=self._alarm,
         )
-        if wanted.enabled:
-            proxy.start()
+        try:
+            if one.enabled:
+                proxy.start()
+            if door is not None:
+                door.hang(proxy, one.of)
+        finally:
+            self._doors.sweep(door)
         self._proxies[proxy.name] = proxy
         return proxy
 
     def _forget(self, proxy: Proxy) -> None:
+        self._doors.leave(proxy)
         proxy.close()
         del self._proxies[proxy.name]
 
@@ -242,20 +252,6 @@ def _fits(word: str, part: str) -> bool:
     return bool(part) if word == "*" else part == word
 
 
-def _wanted(entry: Any, where: str = "") -> Wanted:
-    fields = Fields(entry)
-    wanted = Wanted(
-        name=fields.text("name", ""),
-        listen=fields.text("listen", "") or ANYWHERE,
-        upstream=fields.text("upstream", ""),
-        enabled=fields.flag("enabled", True),
-    )
-    for name in ("name", "upstream"):
-        if not getattr(wanted, name):
-            raise Refused(400, f"missing required field: {name}{where}")
-    return wanted
-
-
 def _attributes(dose: Dose, fields: Fields) -> dict[str, int]:
     """The dose's attributes with those that are given; refused when they make no sense together."""
     attributes = dose.attributes | fields.whole_numbers("attributes", list(dose.attributes))
@@ -285,7 +281,3 @@ def _plain(status: int, text: str) -> Answer:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _described(proxies: list[Proxy]) -> list[dict[str, Any]] | None:
-    return [proxy.describe() for proxy in proxies] or None

@@ -99,9 +99,7 @@ class Connection:
     def reset(self) -> None:
         """Tear both sides down (RST)."""
         for end in self._stop():
-            with contextlib.suppress(OSError):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, TEAR_DOWN)
-            end.close()
+            tear_down(end)
 
     def _stop(self) -> list[socket.socket]:
         """Stop carrying; returns the sockets, still open, the first time and nothing after."""
@@ -113,3 +111,10 @@ class Connection:
         if sockets:
             self._gone(self)
         return sockets
+
+
+def tear_down(end: socket.socket) -> None:
+    """Close a connection by RST."""
+    with contextlib.suppress(OSError):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, TEAR_DOWN)
+    end.close()
