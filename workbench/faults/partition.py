@@ -32,9 +32,9 @@ class Partition:
     """Cut two ends off from each other, a service off from everybody, or one side off from another.
 
     ``Partition("app", "redis")``; ``Partition("redis")``: everybody who reaches it, and the other members of its
-    group; ``Partition(("redis", "minority"), ("redis-2", "redis-3", "client"))``: every link between a name of one
-    side and a name of the other, services and groups of clients alike. Without a second, the other side is all the
-    rest. A name that is found by its role (`Primary`) is on its side, and left out of the other.
+    group; ``Partition("client")``: those clients from everything; ``Partition(("redis", "minority"), ("redis-2",
+    "redis-3", "client"))``: every link between a name of one side and a name of the other, services and groups of
+    clients alike. Of sides, the other may be left out: then it is all the rest. A name that is found by its role (`Primary`) is on its side, and left out of the other.
 
     ``way`` says what is swallowed: ``both``; only the ``requests`` to a service, or only its ``answers`` (then the
     service does what it was asked, and nobody hears of it); or ``one-way``: nothing that the first side sends reaches
@@ -89,7 +89,7 @@ class Partition:
             )
         else:
             stream = "upstream" if self.way == "requests" else "downstream"
-            asked = one if isinstance(self.one, str) and not self.other else one | other
+            asked = one if self.one in stack and not self.other else one | other
             found = [
                 (link, (stream,))
                 for link in stack.links
@@ -115,6 +115,8 @@ class Partition:
             return one, {str(name) for name in _names(self.other)}
         if isinstance(self.one, tuple):
             return one, known - one
+        if self.one in stack.clients:
+            return one, {link.target for link in stack.links if link.source == self.one}
         return one, {link.source for link in stack.links if link.target == self.one}
 
 

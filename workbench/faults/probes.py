@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from workbench.links import Link
     from workbench.stack import Running, Stack
 
+MOST_NAMED = 6
+"""So many links are named in a proof of many."""
 PATIENCE_S = 0.25
 """How long a probe waits for an answer that should not come. A healthy service answers in a few milliseconds."""
 
@@ -54,9 +56,11 @@ def unanswered(stack: Stack, links: list[Link]) -> str:
             answer.result()
         waited_s = [wait.result() for wait in waits]
     names = [f"{link.source} → {link.target}" for link in asked]
-    many = f"each of {len(names)} links " if len(names) > 1 else ""
+    if len(names) > MOST_NAMED:
+        names[MOST_NAMED:] = ["…"]
     but = f"; {down} was down and not asked" if down else ""
-    return f"{many}{', '.join(names)} left a request unanswered for {min(waited_s) * 1000:.0f} ms{but}"
+    named = f"each of {len(asked)} links ({', '.join(names)})" if len(asked) > 1 else names[0]
+    return f"{named} left a request unanswered for {min(waited_s) * 1000:.0f} ms{but}"
 
 
 def _wait_in_vain(running: Running, through: str | None) -> float:
