@@ -40,6 +40,7 @@ class Appends:
     With ``wait`` an append is acknowledged when so many replicas say that they have it, which they may take
     ``wait_ms`` for (``WAIT``); if fewer do, it is there and nobody knows for how long, which is ``info``. Replies that
     are errors (``READONLY``, ``NOREPLICAS``, ``MISCONF``, ``LOADING`` …) mean that nothing was done: ``fail``.
+    ``timeout_s`` is a time-out of these clients alone, shorter than that of the run.
     Further kinds: ``find``, finding the primary and connecting to it, in a turn of its own (key: the node; value: by
     which ``group`` of clients, and which sentinel it was ``told_by``), and ``settle``, before the last reads (value:
     the node that most of all sentinels call the primary: there these reads are asked, by "client").
@@ -53,6 +54,7 @@ class Appends:
     wait: int = 0
     wait_ms: int = 200
     groups: tuple[str, ...] = ("client",)
+    timeout_s: float | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.keys, int) and self.keys >= 1):
@@ -88,7 +90,8 @@ class Appends:
             return f"appends in {self.store}"
         waits = f", WAIT {self.wait}" if self.wait else ""
         asks = ", always asking" if self.asks == "always" else ""
-        return f"appends in {self.store} via {self.via}{waits}{asks}"
+        hastes = f", within {self.timeout_s:g} s" if self.timeout_s else ""
+        return f"appends in {self.store} via {self.via}{waits}{asks}{hastes}"
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -105,8 +108,8 @@ class Appends:
     async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
         lists = self._place().Lists(urls, run, self.store)
         if self.via == "sentinel":
-            always = self.asks == "always"
-            lists.deal(clients, groups=self.groups, always=always, wait=self.wait, wait_ms=self.wait_ms)
+            lists.deal(clients, groups=self.groups, always=self.asks == "always", timeout_s=self.timeout_s)
+            lists.wait, lists.wait_ms = self.wait, self.wait_ms
         await lists.prepare()
         return lists
 

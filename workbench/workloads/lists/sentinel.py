@@ -60,6 +60,7 @@ class Lists:
     def __init__(self, urls: Mapping[str, str], run: str, entry: str) -> None:
         self.prefix = f"{run}:"
         self.wait = self.wait_ms = 0
+        self.timeout_s: float | None = None
         self._groups: Sequence[str] = ("client",)
         self._always = False
         self._rank: dict[int, int] = {}
@@ -72,10 +73,10 @@ class Lists:
         """Of each announced port the node."""
         self._settled = False
 
-    def deal(self, clients: Sequence[int], *, groups: Sequence[str], always: bool, wait: int, wait_ms: int) -> None:
+    def deal(self, clients: Sequence[int], *, groups: Sequence[str], always: bool, timeout_s: float | None) -> None:
         """Deal the clients out over the groups, and say how they go about it; see `Appends`."""
         self._rank = {client: rank for rank, client in enumerate(clients)}
-        self._groups, self._always, self.wait, self.wait_ms = groups, always, wait, wait_ms
+        self._groups, self._always, self.timeout_s = groups, always, timeout_s
 
     async def prepare(self) -> None:
         """Raises `UsageError` if there are no sentinels."""
@@ -92,7 +93,11 @@ class Lists:
             self._names[ports[b"replica-announce-port"] or ports[b"port"]] = name
 
     async def connect(self, client: int) -> Connection:
-        """Raises `Astray`."""
+        """Raises `Astray`, and `TimeoutError` if the node stays silent."""
+        async with asyncio.timeout(self.timeout_s):
+            return await self._connect(client)
+
+    async def _connect(self, client: int) -> Connection:
         if self._settled:
             node = await self.agreed()
             return Connection(self, await self.visit("client", node), node, {"group": "client", "told_by": "most"})
@@ -185,7 +190,7 @@ class Connection:
         return self._over or self._wire.closed
 
     def pose(self, ask: Ask, answer: Answer) -> bool:
-        if self._sentinel is not None or ask.kind == "settle":
+        if self._sentinel is not None or self._lists.timeout_s is not None or ask.kind == "settle":
             return False
         self._wire.pose(self._question(ask), partial(self._hand_on, ask.kind, answer))
         return True
@@ -214,7 +219,8 @@ class Connection:
         if self._sentinel is not None:
             await self._look_again(self._sentinel)
         try:
-            reply = await self._wire.ask(self._question(ask))
+            async with asyncio.timeout(self._lists.timeout_s):
+                reply = await self._wire.ask(self._question(ask))
         except RedisError as error:
             reply = error
         taken = self._taken(ask.kind, reply)
