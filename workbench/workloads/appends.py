@@ -78,9 +78,12 @@ class Appends:
             raise UsageError(f'Groups of clients are named in a tuple: groups=("client",); got {self.groups!r}.')
         if self.via == "sentinel" and self.store != "redis":
             raise UsageError(f'Sentinels watch over Redis; via="sentinel" got store={self.store!r}.')
-        if self.via != "sentinel" and (self.asks, self.wait, tuple(self.groups)) != ("once", 0, ("client",)):
+        if self.timeout_s is not None and not (isinstance(self.timeout_s, int | float) and self.timeout_s > 0):
+            raise UsageError(f"timeout_s is a positive number of seconds; got {self.timeout_s!r}.")
+        following = self.asks, self.wait, tuple(self.groups), self.timeout_s
+        if self.via != "sentinel" and following != ("once", 0, ("client",), None):
             raise UsageError(
-                'asks, wait and groups say how clients follow the primary: they are for via="sentinel", '
+                'asks, wait, groups and timeout_s say how clients follow the primary: they are for via="sentinel", '
                 f"not for via={self.via!r}."
             )
 
