@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workbench.checkers import both as both
     from workbench.checkers import bounded as bounded
     from workbench.checkers import capacity as capacity
+    from workbench.checkers import consistent as consistent
     from workbench.checkers import counted as counted
     from workbench.checkers import definite as definite
     from workbench.checkers import delivered as delivered
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from workbench.checkers import frugal as frugal
     from workbench.checkers import isolated as isolated
     from workbench.checkers import latency as latency
+    from workbench.checkers import linearizable as linearizable
     from workbench.checkers import matched as matched
     from workbench.checkers import ordered as ordered
     from workbench.checkers import predicted as predicted
@@ -76,6 +78,7 @@ _HOME = {
             "both",
             "bounded",
             "capacity",
+            "consistent",
             "counted",
             "definite",
             "delivered",
@@ -86,6 +89,7 @@ _HOME = {
             "frugal",
             "isolated",
             "latency",
+            "linearizable",
             "matched",
             "ordered",
             "predicted",

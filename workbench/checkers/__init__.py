@@ -8,6 +8,7 @@ from workbench.checkers.available import available
 from workbench.checkers.both import both
 from workbench.checkers.bounded import bounded
 from workbench.checkers.capacity import capacity
+from workbench.checkers.consistent import consistent
 from workbench.checkers.counted import counted
 from workbench.checkers.definite import definite
 from workbench.checkers.delivered import delivered
@@ -19,6 +20,7 @@ from workbench.checkers.finding import Finding, Verdict, merge
 from workbench.checkers.frugal import frugal
 from workbench.checkers.isolated import isolated
 from workbench.checkers.latency import latency
+from workbench.checkers.linearizable import linearizable
 from workbench.checkers.matched import matched
 from workbench.checkers.ordered import ordered
 from workbench.checkers.predicted import predicted
@@ -34,6 +36,7 @@ __all__ = [
     "both",
     "bounded",
     "capacity",
+    "consistent",
     "counted",
     "definite",
     "delivered",
@@ -44,6 +47,7 @@ __all__ = [
     "frugal",
     "isolated",
     "latency",
+    "linearizable",
     "matched",
     "merge",
     "ordered",

@@ -1,0 +1,91 @@
+"""Is there one order, true to the clock, in which every answer is right?"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from workbench.checkers.finding import Finding, short
+from workbench.checkers.judge import FAIL, OK, judge, operation, plural
+from workbench.errors import UsageError
+from workbench.history import History, Operation
+from workbench.linear import Answer, decide
+from workbench.models import Model, by_name
+
+NAMED = 3
+"""So many states are named in the sentence."""
+
+
+def linearizable(
+    history: History, *, model: str | Model = "register", within_s: float = 10.0, faults: bool = True
+) -> Finding:
+    """Judge whether each object behaves as if it did one operation at a time, each at a moment between call and return.
+
+    An object is one key of one workload. The ``model`` says what is right: ``register`` (``read``, ``write``),
+    ``cas_register`` (also ``cas``), ``counter``, ``set``, ``queue``, ``kv``, or an object that satisfies
+    `workbench.models.Model`. What failed certainly did not happen and is left out; what is ``info`` or never returned
+    may have happened at any time from its call on, or never. An operation precedes another if it returned before the
+    other was called; at the same instant they are concurrent.
+
+    Held when every object has a legal order, and, unless ``faults=False``, a fault was in force. Refuted when one has
+    none; the counterexample is the fewest operations that cannot be ordered: an operation that is left out is one that
+    may have happened, within its own times, or not, and without any one of them there is a legal order. With them
+    stands, for every value that one of them saw, the operation that left it. Unknown when the answer was not found
+    ``within_s`` seconds, when there is no operation, or none was acknowledged.
+    Measured: ``operations``, ``keys``, ``indeterminate``, ``algorithms``, ``undecided`` (keys), ``smallest`` (whether
+    each operation of the counterexample was shown to be needed), ``seconds``.
+    Raises `UsageError`, naming the row, for an unknown model or kind of operation, a value the model does not
+    understand, overlapping operations of one client, a return before the call, or a limit that is not positive.
+    """
+    if not within_s > 0:
+        raise UsageError(f"within_s is a positive number of seconds, not {within_s!r}.")
+    if not isinstance(model, (str, Model)):
+        raise UsageError(f"model is the name of a model, or an object that is one, not {model!r}.")
+    of = by_name(model) if isinstance(model, str) else model
+    begin = time.perf_counter()
+    answer = decide(history.columns, of, within_s=within_s)
+    c = history.columns
+    count = int(np.count_nonzero(c.outcome != FAIL))
+    acknowledged = int(np.count_nonzero(c.outcome == OK))
+    measured: dict[str, Any] = {
+        "operations": count,
+        "keys": answer.objects,
+        "indeterminate": count - acknowledged,
+        "algorithms": ", ".join(answer.ways),
+        "undecided": answer.undecided,
+        "smallest": answer.smallest,
+        "seconds": time.perf_counter() - begin,
+    }
+    asked = f"{plural(count, 'operation')} on {plural(answer.objects, 'key')}"
+    if answer.verdict == "refuted":
+        example = [operation(history, row) for row in answer.rows]
+        text = _why(operation(history, answer.last), answer, of.name)
+        return judge(history, "refuted", text, measured=measured, counterexample=example, faults=faults)
+    if not acknowledged:
+        text = f"None of {plural(len(history), 'operation')} was acknowledged, so nothing is known of any order."
+        if not len(history):
+            text = "There was no operation to order."
+        return judge(history, "unknown", text, measured=measured)
+    if answer.verdict == "unknown":
+        text = (
+            f"{answer.undecided:,} of {plural(answer.objects, 'key')} could not be decided within {within_s:g} s "
+            f"({plural(count, 'operation')}, {measured['indeterminate']:,} indeterminate)."
+        )
+        return judge(history, "unknown", text, measured=measured)
+    text = f"All {asked} have a legal order as a {of.name}, each operation between its call and its return"
+    text += f"; {measured['indeterminate']:,} may have happened." if measured["indeterminate"] else "."
+    return judge(history, "held", text, measured=measured, faults=faults)
+
+
+def _why(last: Operation, answer: Answer, model: str) -> str:
+    """The operation that fits nowhere, and what its object can have held meanwhile."""
+    saw = f"{last.kind} {last.key}".strip() + f" {short(last.value) or None}"
+    end = f"{last.returned:.3f} s" if last.returned == last.returned else "never"
+    text = f"No order of operations explains {saw} of client {last.client} ({last.called:.3f} s to {end})"
+    if 0 < len(answer.held) <= NAMED:
+        held = " or ".join(repr(state) if len(repr(state)) <= 80 else "something else" for state in answer.held)
+        text += f": while it was open the {model} can only have held {held}"
+    others = len(answer.rows) - 1
+    return f"{text}; {plural(others, 'other operation')} suffice to show it." if others else f"{text}."

@@ -1,0 +1,80 @@
+"""Two searches race for each object, in slices; the objects take turns, and what each may spend grows with every turn.
+
+Neither search is the better one: depth first finds a witness at once where a history is good, the frontier is empty at
+once where it is bad. With the objects interleaved a hard one cannot hide an easy contradiction in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from workbench.linear.frontier import Frontier
+from workbench.linear.problem import Problem
+from workbench.linear.search import FOUND, NOT_YET, search
+
+_FIRST_TURN = 1_000
+"""Steps of the frontier in the first turn; one of them costs about as much as `_STEPS` of the search."""
+_STEPS = 4
+_GROWTH = 2
+_LARGEST = 1_000_000
+"""Situations; a frontier that has more gives up, and the search is alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """How it ended: at most one of ``refuted`` and ``undecided`` says something; else all are held."""
+
+    refuted: tuple[Problem, int] | None = None
+    """The object, and the position of the event that no order gets past."""
+    undecided: int = 0
+    """Objects without an answer when the time was up."""
+
+
+class _Runner:
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.frontier: Frontier | None = Frontier(problem, problem.needed)
+        self.search: Iterator[int] | None = None
+
+    def turn(self, work: int) -> int:
+        """`NOT_YET`, `FOUND`, or the position of the event that refutes."""
+        frontier = self.frontier
+        if frontier is not None:
+            left = frontier.advance(len(self.problem.events), work)
+            if frontier.empty:
+                return frontier.at - 1
+            if left > 0:
+                return FOUND
+            if frontier.size > _LARGEST:
+                self.frontier = None
+        if self.search is None:
+            self.search = search(self.problem, _FIRST_TURN * _STEPS)
+        for _ in range(work // _FIRST_TURN):
+            answer = next(self.search)
+            if answer != NOT_YET:
+                return answer
+        return NOT_YET
+
+
+def race(problems: Iterable[Problem], *, late: Callable[[], bool]) -> Race:
+    """Decide all of them, or the first that is refuted, until it is ``late``."""
+    work = _FIRST_TURN
+    waiting: Iterable[_Runner] = (_Runner(problem) for problem in problems)
+    while True:
+        still = []
+        undecided = 0
+        for runner in waiting:
+            if late():
+                undecided += 1
+                continue
+            answer = runner.turn(work)
+            if answer == NOT_YET:
+                still.append(runner)
+            elif answer != FOUND:
+                return Race(refuted=(runner.problem, answer))
+        if undecided:
+            return Race(undecided=undecided + len(still))
+        if not still:
+            return Race()
+        waiting, work = still, work * _GROWTH
