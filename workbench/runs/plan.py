@@ -215,12 +215,12 @@ def _check(workload: Workload, stack: Stack) -> None:
 
 
 def _urls(workload: Workload, stack: Stack) -> dict[str, str]:
-    """Of each service it needs and each further instance of it; through the links of a named group, "group name"."""
+    """Of each service it needs and all of its group; through the links of a named group of clients, "clients name"."""
     return {
         name if source == "client" else f"{source} {name}": stack.url(name, source=source)
         for source in _sources(workload)
         for service in workload.services
-        for name in stack.instances(service)
+        for name in stack.group(service)
     }
 
 

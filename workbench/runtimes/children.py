@@ -138,13 +138,15 @@ class Keeper:
         pipes: bool = False,
         user: tuple[int, int] | None = None,
         namespace: bool = False,
+        inside: int | None = None,
         on_exit: Callable[[Child], None] | None = None,
     ) -> Child:
         """Start a program in a session of its own. It and all it starts end, at the latest, with this process.
 
         ``env`` is the whole environment (None: this process's own). Standard error, and standard output unless
         ``pipes``, are appended to ``log`` (None: thrown away). ``user`` (uid, gid) needs root; ``namespace`` runs it as
-        an ordinary user of its own user namespace. ``on_exit`` is called in the reader's thread: it must not block.
+        an ordinary user of its own user namespace. ``inside`` is the pid of another child that runs: it sees that one's
+        mounts. ``on_exit`` is called in the reader's thread: it must not block.
         Raises `ServiceError` when the program cannot be started.
         """
         if isinstance(argv, str) or not argv:
@@ -160,6 +162,7 @@ class Keeper:
             pipes=pipes,
             user=user,
             namespace=namespace,
+            inside=inside,
         )
         if pipes:
             inward, outward = answer.descriptors

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import queue
-import secrets
 import shutil
 import signal
 import threading
@@ -21,8 +20,9 @@ from workbench.progress import tell
 from workbench.runtimes import ports
 from workbench.runtimes.children import Child, keeper
 from workbench.runtimes.death import Death
-from workbench.runtimes.readiness import QUOTED_LINES, News, exited, wait_until_ready
-from workbench.runtimes.resources import Resources, measure
+from workbench.runtimes.places import make_place, prepare
+from workbench.runtimes.readiness import QUOTED_LINES, News, exited, wait_until_joined, wait_until_ready
+from workbench.runtimes.seen import Seen
 from workbench.services import Command, Place, Service
 
 NAME = "embedded"
@@ -30,7 +30,7 @@ HOST = "127.0.0.1"
 _ATTEMPTS_AT_A_PORT = 3
 
 
-class Running:
+class Running(Seen):
     """One service of a stack: it stays the same object, address and data through every kill, stop and restart."""
 
     def __init__(
@@ -40,6 +40,7 @@ class Running:
         name: str,
         folder: Path,
         log: Path,
+        host: str = HOST,
         port: int | None = None,
         limit_s: float = 30.0,
         on_death: Callable[[Death], None] | None = None,
@@ -48,7 +49,8 @@ class Running:
         """Reserve an address and make the data folder; nothing is started yet.
 
         ``limit_s`` is how long a start may take. ``first`` is the first instance of the service, if this is a further
-        one: they share their secrets and its folder. Raises `ServiceError` when an asked ``port`` is taken.
+        one, or the first of its group: they share their secrets and its folder. Raises `ServiceError` when an asked
+        ``port`` is taken.
         """
         _check_limit(name, limit_s)
         self.name = name
@@ -63,60 +65,17 @@ class Running:
         self.set_instances: Callable[[int], None] | None = None  # by the stack too
         self._on_death = on_death
         self._port_is_asked = port is not None
-        self._port = ports.reserve(port, host=HOST)
+        self._port = ports.reserve(port, host=host)
         self._child: Child | None = None
         self._asked_to_end = False
         self._abandoned = False
         self._prepared = False
         self._helpers: list[Child] = []
         self._lock = threading.RLock()
-        data = folder / name
-        try:
-            data.mkdir()
-            data.chmod(0o711)  # a server that runs as another user passes through
-        except OSError as error:
-            self._port.release()
-            raise ServiceError(f"The data folder {data} of {name} cannot be made: {error.strerror}.") from error
-        own = {"password": secrets.token_urlsafe(24)} if first is None else first.place.secrets
-        common = data if first is None else first.place.data
-        self.place: Place = Place(
-            name, HOST, self._port.number, data, log, secrets=own, spawn=self._helper, common=common
+        shared = None if first is None else first.place
+        self.place: Place = make_place(
+            name, host=host, port=self._port, folder=folder, log=log, first=shared, spawn=self._helper
         )
-
-    def __repr__(self) -> str:
-        what = self.program or self.service.name
-        title = what if self.name == self.service.name else f"{self.name}: {what}"
-        ready = f", ready in {self.ready_ms:.0f} ms" if self.ready_ms is not None else ""
-        state = "" if self.alive and not self.paused else ", paused" if self.alive else ", not running"
-        return f"{title} ({self.runtime}) on {self.host}:{self.port}{ready}{state}"
-
-    @property
-    def host(self) -> str:
-        return self.place.host
-
-    @property
-    def port(self) -> int:
-        """Its own port, behind the links."""
-        return self.place.port
-
-    @property
-    def pid(self) -> int | None:
-        """The process id, None when it does not run."""
-        return self._child.pid if self._child is not None and self._child.alive else None
-
-    @property
-    def alive(self) -> bool:
-        return self._child is not None and self._child.alive
-
-    @property
-    def url(self) -> str:
-        """How clients reach it: through their link."""
-        return self.url_from("client")
-
-    def url_from(self, source: str) -> str:
-        """How a group of clients or another service reaches it: through their own link."""
-        host, port = self._path(source)
-        return self.service.url(self.place, host=host, port=port)
 
     def start(self) -> Running:
         """Start it and wait until its probe says it is ready. Does nothing when it runs already.
@@ -132,14 +91,20 @@ class Running:
                     self._start()
                 except ServiceExited:
                     attempts -= 1
-                    snatched = not ports.is_free(self.port, host=HOST)
-                    known = self._port_is_asked or self.ready_ms is not None  # then somebody relies on its address
+                    snatched = not ports.is_free(self.port, host=self.host)
+                    # Somebody relies on its address: who asked for it, who has used it, or a link that leads there.
+                    known = self._port_is_asked or self.ready_ms is not None or self.place.announced is not None
                     if not snatched or known or not attempts:
                         raise
                     self._port.release()
-                    self._port = ports.reserve(host=HOST)
+                    self._port = ports.reserve(host=self.host)
                     self.place.port = self._port.number
         return self
+
+    def join(self) -> None:
+        """Wait until it has found its place in its group; see `Service`. Raises what `start` raises."""
+        if (joined := getattr(self.service, "joined", None)) is not None and self._child is not None:
+            wait_until_joined(self, self._child, joined, limit_s=self.limit_s)
 
     def settle(self) -> Running:
         """Wait until a start or stop that another thread is busy with has come to its end."""
@@ -183,6 +148,30 @@ class Running:
         self.set_instances(instances)
         return self
 
+    def promote(self, *, timeout_s: float = 10.0) -> Running:
+        """Make a primary of a replica that nobody else promotes, and return when it is one.
+
+        Raises `UsageError` if it cannot become one, and `ServiceError` if it does not within ``timeout_s`` seconds.
+        """
+        if (promote := getattr(self.service, "promote", None)) is None:
+            raise UsageError(f"{self.name} cannot be promoted: a {self.service.name} is no standby of another.")
+        try:
+            promote(self.place, timeout_s=timeout_s)
+        except OSError as error:
+            raise ServiceError(f"{self.name} could not be promoted: {error}. Is it running?") from error
+        return self
+
+    def forget(self) -> None:
+        """Remove what it keeps, once it has ended: its next start is like its first.
+
+        Raises `ServiceError` while it runs.
+        """
+        with self._lock:
+            if self.alive:
+                raise ServiceError(f"{self.name} is running: what it keeps can be removed once it has ended.")
+            self._prepared = False
+            empty(self.place.data)
+
     def pause(self) -> None:
         """SIGSTOP it and everything below it: connections stay open, nothing answers."""
         if not self.alive or self._child is None:
@@ -195,30 +184,6 @@ class Running:
         if self._child is not None and self.alive:
             self._child.signal_tree(signal.SIGCONT)
         self.paused = False
-
-    def logs(self, lines: int = 20) -> str:
-        """The last lines it wrote."""
-        try:
-            with self.log_path.open("rb") as file:
-                file.seek(max(0, self.log_path.stat().st_size - 400 * max(lines, 1)))
-                text = file.read().decode(errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
-
-    def resources(self) -> Resources:
-        """CPU, memory and descriptors, of it and everything below it. Raises `ServiceError` when it does not run."""
-        if self.pid is None:
-            raise ServiceError(f"{self.name} uses nothing: it is not running.")
-        return measure(self.pid)
-
-    def ask(self, size: int = 0, timeout_s: float = 1.0, through: str | None = None) -> float:
-        """Seconds of one authenticated round trip carrying ``size`` bytes to it, over a new connection.
-
-        ``through`` is whose link to use ("client", "app"); None goes straight to its own port. Raises when it fails.
-        """
-        host, port = (self.host, self.port) if through is None else self._path(through)
-        return self.service.ask(self.place, host=host, port=port, size=size, timeout_s=timeout_s)
 
     def abandon(self) -> None:
         """Kill it, with any start that another thread waits for. It is not started again."""
@@ -234,20 +199,10 @@ class Running:
 
     # --- inside
 
-    def _path(self, source: str) -> tuple[str, int]:
-        return self.find_path(source) if self.find_path is not None else (self.host, self.port)
-
     def _start(self) -> None:
         tell("service", name=self.name, state="starting")
         if not self._prepared:
-            try:
-                self.service.prepare(self.place)
-            except OSError as error:
-                free = shutil.disk_usage(self.place.data).free >> 20
-                raise ServiceError(
-                    f"{self.name} could not be prepared in {self.place.data}, where {free:,} MiB are free: {error}. "
-                    "Free some space, or name a larger folder with the environment variable TMPDIR."
-                ) from error
+            prepare(self.service, self.place)
             self._prepared = True
         self._asked_to_end = True  # until it is ready, its end is reported by raising
         self.paused = False

@@ -7,13 +7,14 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from workbench.errors import NotReady, ServiceExited
 from workbench.runtimes.children import Child
 
 if TYPE_CHECKING:
     from workbench.runtimes.embedded import Running
+    from workbench.services import Place
 
 News = queue.SimpleQueue[Child | str]
 """The child, when it ends; the program's name and version, when it is ready."""
@@ -57,6 +58,28 @@ def wait_until_ready(running: Running, child: Child, news: News, *, limit_s: flo
     if isinstance(answer, str) and child.alive:
         return answer
     raise exited(running, child, time.monotonic() - began)
+
+
+class Joined(Protocol):
+    """A service's `joined`."""
+
+    def __call__(self, place: Place, *, timeout_s: float) -> None: ...
+
+
+def wait_until_joined(running: Running, child: Child, joined: Joined, *, limit_s: float) -> None:
+    """Return once it has found its place in its group. Raises `ServiceExited` and `NotReady` as above."""
+    began = time.monotonic()
+    while True:
+        try:
+            return joined(running.place, timeout_s=_PROBE_TIMEOUT_S)
+        except Exception as error:  # as with a probe, only the time limit makes it final
+            if child.wait(_LONGEST_PAUSE_S) is not None:
+                raise exited(running, child, time.monotonic() - began) from None
+            if time.monotonic() - began > limit_s:
+                raise NotReady(
+                    f"{running.name} ({Path(child.argv[0]).name}) did not find its place in its group within "
+                    f"{limit_s:g} s: {error}. {_quote(running)}"
+                ) from None
 
 
 def exited(running: Running, child: Child, after_s: float) -> ServiceExited:

@@ -10,7 +10,7 @@ in about 20 ms. It lives in its own session, so neither Ctrl-C nor a kill of the
 
 Messages are JSON, one per SOCK_SEQPACKET datagram. Requests carry an ``id`` that the answer repeats:
 
-    {"id", "do": "spawn", "argv", "env", "cwd", "log", "pipes", "user": [uid, gid], "namespace"}
+    {"id", "do": "spawn", "argv", "env", "cwd", "log", "pipes", "user": [uid, gid], "namespace", "inside": pid}
                                              → {"id", "pid"} (with pipes: descriptors of its stdin and stdout)
     {"id", "do": "signal", "pid", "signal"}  → {"id", "sent": bool}            the process alone
     {"id", "do": "tree", "pid", "signal"}    → {"id", "sent": number}          it and all its descendants
@@ -36,8 +36,7 @@ import time
 from typing import Any, NoReturn
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, CLONE_NEWUSER, IPC_RMID = 1, 36, 0x10000000, 0
-UNPRIVILEGED = 1000  # the user a process with its own user namespace sees itself as
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, IPC_RMID = 1, 36, 0
 LARGEST_MESSAGE = 1 << 20
 QUIET = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 
@@ -134,6 +133,8 @@ class Supervisor:
 
     def spawn(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         opened: list[int] = []  # closed here once the child has its copies
+        if request["inside"] and request["inside"] not in self.running:
+            raise OSError(errno.ESRCH, "the process whose mounts it was to see has ended", request["argv"][0])
         try:
             child_out = -1
             if request["pipes"]:
@@ -174,9 +175,15 @@ class Supervisor:
                 os.dup2(descriptor, number)
             for handled in (*QUIET, signal.SIGTERM, signal.SIGCHLD):
                 signal.signal(handled, signal.SIG_DFL)
+            if request["namespace"] or request["inside"]:
+                sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120
+                namespaces = __import__("namespaces")
+            if request["inside"]:
+                what = f"the disk of process {request['inside']}"
+                namespaces.enter(request["inside"])
             if request["namespace"]:
                 what = "a user namespace of its own"
-                self.own_namespace()
+                namespaces.own()
             if request["user"]:
                 what = f"user {request['user'][0]}"
                 uid, gid = request["user"]
@@ -194,16 +201,6 @@ class Supervisor:
             os.write(report, f"{getattr(error, 'errno', None) or errno.EINVAL} {what}".encode())
         finally:
             os._exit(127)
-
-    @staticmethod
-    def own_namespace() -> None:
-        uid, gid = os.geteuid(), os.getegid()
-        if LIBC.unshare(CLONE_NEWUSER):
-            raise OSError(ctypes.get_errno(), "unshare")
-        maps = {"setgroups": "deny", "uid_map": f"{UNPRIVILEGED} {uid} 1", "gid_map": f"{UNPRIVILEGED} {gid} 1"}
-        for name, text in maps.items():
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
 
     def signal(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
         pid = request["pid"]

@@ -57,13 +57,23 @@ class Place:
     secrets: dict[str, str] = field(default_factory=dict, repr=False)  # made for the run: "password"
     spawn: Callable[[Command], Process] = field(default=_no_spawn, repr=False)  # a helper, logged to `log`
     common: Path | None = None  # the data folder of its first instance, which all instances share; None: they don't
+    announced: tuple[str, int] | None = None  # the address to tell others of its group, of a door; None: it has none
+    peers: dict[str, tuple[str, int]] = field(default_factory=dict)  # what each of its group tells, the first one first
 
 
 class Service(Protocol):
     """What a stack can start: ``name`` is short, ``uses`` are the stack's entries it is linked to, if there.
 
-    One that keeps nothing in its process, so that several alike may serve the same clients, says so by an attribute
-    ``scales = True``.
+    What follows is there if it makes sense for it:
+
+    * ``scales = True``: it keeps nothing in its process, so that several alike may serve the same clients.
+    * ``companions(name)``: by name, the services that start with the entry ``name`` and after it, as one group. They
+      share its secrets and see its folder as ``Place.common``.
+    * ``peers = True``: those of its group speak with each other both ways. Each listens at and sends from a host of its
+      own, and tells the others ``Place.announced``.
+    * ``joined(place, *, timeout_s)``: raises while it has not found its place in its group; asked at the first start.
+    * ``role(place, *, timeout_s)``: what it is in its group now, "primary" or "replica".
+    * ``primary(place, *, timeout_s)``: whom of its group it takes for the primary, by name; for those who decide it.
     """
 
     @property
@@ -91,6 +101,11 @@ class Service(Protocol):
 
 
 MEMBERS = ("name", "uses", "prepare", "command", "probe", "ask", "url")
+COMPANIONS = {
+    "sentinel": 'Sentinels start with the Redis they watch: Stack(redis={"replicas": 2, "sentinels": 3}).',
+    "standby": 'A standby starts with the PostgreSQL it follows: Stack(postgres={"standby": "async"}).',
+}
+"""Services that make no sense alone, and how to have them."""
 
 
 def names() -> list[str]:
@@ -104,7 +119,8 @@ def make(name: str, options: Mapping[str, Any] | None = None) -> Service:
     Raises `UnknownService` for a name without a file and `UsageError` for an option it does not have.
     """
     if name not in names():
-        raise UnknownService(f"There is no service {name!r}{nearest(name, names())} There are: {', '.join(names())}.")
+        there = f"{nearest(name, names())} There are: {', '.join(names())}."
+        raise UnknownService(f"There is no service {name!r}{f'. {COMPANIONS[name]}' if name in COMPANIONS else there}")
     module = importlib.import_module(f"{__name__}.{name}")
     kind = next(
         value

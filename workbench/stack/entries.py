@@ -14,10 +14,11 @@ class Entry(NamedTuple):
 
     service: Service
     placing: dict[str, Any]  # port and limit_s, as far as they are given
+    first: str = ""  # of the group it belongs to as a companion
 
 
 def read_entries(names: Sequence[object], entries: Mapping[str, object]) -> dict[str, Entry]:
-    """By the name of each. Raises `UnknownService` and `UsageError`."""
+    """By the name of each, its companions right after it. Raises `UnknownService` and `UsageError`."""
     for name in names:
         if not isinstance(name, str):
             raise UsageError(f"A service is named by a string, not {name!r}; hand an object over as name=object.")
@@ -29,9 +30,28 @@ def read_entries(names: Sequence[object], entries: Mapping[str, object]) -> dict
             options = dict(entry or {})
             placing = {key: options.pop(key, None) for key in ("port", "limit_s")}
             given = {key: value for key, value in placing.items() if value is not None}
-            found[name] = Entry(make(name, options), given)
+            kind = options.pop("service", None)
+            if not isinstance(kind, str | None):
+                raise UsageError(f'{name}: service names what it is, as in {{"service": "redis"}}; got {kind!r}.')
+            found[name] = Entry(make(kind or name, options), given)
         else:
             found[name] = Entry(check(entry, entry=name), {})
     if not found:
         raise UsageError('A stack needs at least one service: Stack("redis").')
+    return _with_companions(found)
+
+
+def _with_companions(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    for name, entry in entries.items():
+        found[name] = entry
+        companions = entry.service.companions(name) if hasattr(entry.service, "companions") else {}
+        placing = {key: value for key, value in entry.placing.items() if key != "port"}
+        for companion, service in companions.items():
+            if companion in entries or companion in found:
+                raise UsageError(
+                    f"{name} brings {companion} along, and another service of this stack is called so. "
+                    "Give that one another name."
+                )
+            found[companion] = Entry(check(service, entry=companion), placing, first=name)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CLIENT = "client"
 """The group of clients that every stack has."""
+_NEW_DOOR = "127.0.0.1:0"
 
 
 def check_clients(clients: object, *, services: Collection[str]) -> tuple[str, ...]:
@@ -53,12 +54,34 @@ class Network:
                 relay.watchers.add(self)
                 self._linker = Links(relay.api, prefix=f"{secrets.token_hex(3)}-")
 
+    def introduce(self, members: Sequence[Running]) -> None:
+        """A link from each to each of the others, and the address of a door to everyone: see `Service`, ``peers``.
+
+        Whoever comes to a door from a member's host takes that member's link, everybody else that of "client". The door
+        opens when there is that link too: a member that starts before another one is ready waits there for it.
+        """
+        for target in members:
+            door = _NEW_DOOR
+            for source in members:
+                if source is not target:
+                    door = self._add(source.name, target, door=door, of=source.host).door
+            host, _, port = door.rpartition(":")
+            target.place.announced = host, int(port)
+        for one in members:
+            one.place.peers = {other.name: other.place.announced for other in members if other.place.announced}
+
     def connect(self, source: str, target: Running) -> None:
-        """A link from a group of clients or a service to a service."""
+        """A link from a group of clients or a service to a service, if there is none yet."""
+        if (source, target.name) not in self._links:
+            announced = target.place.announced if source == CLIENT else None
+            self._add(source, target, door="{}:{}".format(*announced) if announced else "")
+
+    def _add(self, source: str, target: Running, *, door: str, of: str = "") -> Link:
         assert self._linker is not None
-        self._links[source, target.name] = self._linker.add(
-            source, target.name, upstream=f"{target.host}:{target.port}"
-        )
+        upstream = f"{target.host}:{target.port}"
+        link = self._linker.add(source, target.name, upstream=upstream, door=door, of=of)
+        self._links[source, target.name] = link
+        return link
 
     def all(self) -> list[Link]:
         """Every link, in the order they were made."""

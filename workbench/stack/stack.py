@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import shutil
 import threading
@@ -13,31 +14,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from workbench.errors import ServiceError, ServiceExited, UnknownService, UsageError, nearest
+from workbench.errors import ServiceError, ServiceExited, UsageError, nearest
 from workbench.history.folder import run_folder
-from workbench.links import Link
 from workbench.progress import tell
 from workbench.runtimes.children import Child, keeper
 from workbench.runtimes.death import Death
-from workbench.runtimes.embedded import Running
+from workbench.runtimes.embedded import HOST, Running
 from workbench.runtimes.folders import new_folder
 from workbench.runtimes.order import start_in_order
 from workbench.runtimes.relay import Relay, relay
 from workbench.services import Service
-from workbench.stack.book import claim_log, describe, logs_folder, record
+from workbench.stack.book import claim_log, logs_folder, record
+from workbench.stack.contents import Contents
 from workbench.stack.entries import read_entries
 from workbench.stack.inflicted import Fault, Inflicted, inflict
-from workbench.stack.instances import check_instances, further
+from workbench.stack.instances import check_instances
 from workbench.stack.network import CLIENT, Network, check_clients
 
 _RUNTIMES = ("embedded",)
 
 
-class Stack:
+class Stack(Contents):
     """Services by name (``"redis"``), with options (``redis={"appendonly": "no"}``) or your own (``queue=Mine()``).
 
-    Every service's options may include ``port``, an address of your choice, and ``limit_s``, the seconds a start may
-    take. ``clients`` are the groups of clients, each with links of its own: a fault may hit one group and not another.
+    Every service's options may include ``port``, an address of your choice, ``limit_s``, the seconds a start may take,
+    and ``service``, what it is where its name does not say so (``bare={"service": "redis"}``). ``clients`` are the
+    groups of clients, each with links of its own: a fault may hit one group and not another.
     Raises `UnknownService` and `UsageError` at once; nothing is started before `start`.
     """
 
@@ -50,6 +52,9 @@ class Stack:
         entries = read_entries(names, services)
         self._services = {name: entry.service for name, entry in entries.items()}
         self._placing = {name: entry.placing for name, entry in entries.items()}
+        firsts = {name: entry.first or name for name, entry in entries.items()}
+        groups = {first: tuple(name for name in entries if firsts[name] == first) for first in firsts.values()}
+        self._groups = {name: groups[first] for name, first in firsts.items() if len(groups[first]) > 1}
         self._network = Network(check_clients(clients, services=self._services), on_death=self._died)
         self._running: dict[str, Running] = {}
         self._children: list[Child] = []
@@ -85,11 +90,15 @@ class Stack:
         try:
             logs = logs_folder(run_folder())
             self._folder = new_folder(keeper().keep)
+            hosts = self._hosts()
             for name, service in self._services.items():
-                self._give_place(name, service, **self._placing[name]).set_instances = partial(self._scale, name)
+                first = self._running.get(self._groups.get(name, (name,))[0])
+                running = self._give_place(name, service, first=first, host=hosts[name], **self._placing[name])
+                running.set_instances = partial(self._scale, name)
             with ThreadPoolExecutor(1, thread_name_prefix="relay") as pool:
                 coming = pool.submit(relay, logs / "relay.log")
-                uses = {name: service.uses for name, service in self._services.items()}
+                uses = {name: [*self._groups.get(name, ())[:1], *self._used_by(name)] for name in self._services}
+                uses = {name: [use for use in used if use != name] for name, used in uses.items()}
                 start_in_order(uses, lambda name: self._start_one(name, coming), self._abandon)
             for death in self.deaths():
                 raise ServiceExited(f"{death.service} was ready and did not last until the others were. {death}")
@@ -127,66 +136,6 @@ class Stack:
             shutil.rmtree(self._folder, ignore_errors=True)
             with contextlib.suppress(Exception):  # without a supervisor there is nothing to forget
                 keeper().forget(self._folder)
-
-    # --- what is in it
-
-    def __getitem__(self, name: str) -> Running:
-        if name in self._running:
-            return self._running[name]
-        if name in self._services:
-            raise UsageError(f"{name} is not there yet: the stack is {self._state}. Call start() first.")
-        raise UnknownService(
-            f"There is no {name!r} in this stack{nearest(name, self._services)} There is: {', '.join(self._services)}."
-        )
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._services
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._services)
-
-    def __len__(self) -> int:
-        return len(self._services)
-
-    @property
-    def links(self) -> list[Link]:
-        """Every link, in the order they were made."""
-        return self._network.all()
-
-    def link(self, source: str, target: str) -> Link:
-        """The link from "client" or a service to a service. Raises `UsageError` that names those there are."""
-        return self._network.link(source, target)
-
-    @property
-    def clients(self) -> tuple[str, ...]:
-        """The groups of clients."""
-        return self._network.clients
-
-    def instances(self, name: str) -> list[str]:
-        """A service and its further instances (`Running.scale`): "app", "app-2", …"""
-        self[name]
-        return [name, *further(name, self._services)]
-
-    def url(self, name: str, *, source: str = CLIENT) -> str:
-        """How a group of clients reaches a service: through their link to it, credentials included."""
-        return self[name].url_from(source)
-
-    def urls(self, name: str, *, source: str = CLIENT) -> list[str]:
-        """How they reach each instance of it."""
-        return [self.url(one, source=source) for one in self.instances(name)]
-
-    @property
-    def secrets(self) -> frozenset[str]:
-        """Every secret made for this stack."""
-        return frozenset(secret for running in self._running.values() for secret in running.place.secrets.values())
-
-    def deaths(self) -> list[Death]:
-        """Services that ended although nobody asked them to, in order. Kills and stops by hand or fault don't count."""
-        return sorted(self._deaths, key=lambda death: death.at_ns)
-
-    def describe(self) -> dict[str, Any]:
-        """For the evidence: of every service its program and version, runtime, readiness (ms) and options."""
-        return describe(self._running, self._network.relay, self.runtime)
 
     # --- breaking it, and more processes
 
@@ -244,24 +193,44 @@ class Stack:
         self._running[name] = running
         return running
 
+    def _hosts(self) -> dict[str, str]:
+        """Where each listens: on one host all, but those who have peers each on one of its own."""
+        own = ipaddress.ip_address(HOST)
+        apart = [name for name in self._groups if self._has_peers(name)]
+        return dict.fromkeys(self._services, HOST) | {name: str(own + n) for n, name in enumerate(apart, 1)}
+
+    def _has_peers(self, name: str) -> bool:
+        return name in self._groups and bool(getattr(self._services[self._groups[name][0]], "peers", False))
+
+    def _used_by(self, name: str) -> Iterator[str]:
+        """Whom a service is linked to: of a group that it uses and is not part of, all members."""
+        for used in self._services[name].uses:
+            group = self._groups.get(used, (used,))
+            if used in self._services:
+                yield from group if used == group[0] and name not in group else (used,)
+
     def _start_one(self, name: str, coming: Future[Relay] | None = None) -> None:
         running = self._running[name]
         self._check_running()
-        for used in running.service.uses:
-            if used in self._running:
-                self._network.connect(name, self._running[used])
-                running.place.urls[used] = self.url(used, source=name)
+        if coming is not None and self._has_peers(name) and name == self._groups[name][0]:
+            self._network.join(coming.result())
+            self._network.introduce([self._running[one] for one in self._groups[name]])
+        for used in self._used_by(name):
+            self._network.connect(name, self._running[used])
+            running.place.urls[used] = self.url(used, source=name)
         running.start()
         if coming is not None:
             self._network.join(coming.result())
         for source in self.clients:
             self._network.connect(source, running)
+        if coming is not None and name in self._groups:
+            running.join()
 
     def _scale(self, name: str, instances: int) -> None:
         """See `Running.scale`."""
         self._check_running()
         with self._scaling:
-            new, surplus = check_instances(name, instances, self._services)
+            new, surplus = check_instances(name, instances, self._services, self._groups.get(name, ()))
             for one in reversed(surplus):
                 self._running[one].stop()
                 self._forget([one])
