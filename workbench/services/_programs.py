@@ -25,7 +25,7 @@ def find_program(
         found = shutil.which(given)
         if found is None:
             raise ProgramMissing(f"{variable}={given} is not a program that can be run. Correct it or unset it.")
-        return Path(found).resolve()
+        return Path(found).absolute()  # not what a symbolic link leads to: some programs go by their name
     for name in names:
         if found := shutil.which(name):
             return Path(found)
