@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.checkers import available, bounded, delivered, durable, isolated, latency, ordered, recovered
+from workbench.checkers import available, bounded, consistent, delivered, durable, isolated, latency, ordered, recovered
 from workbench.history import Columns, History, Labels, Window
 
-OPERATIONS, KEYS, SECONDS = 1_000_000, 10_000, 1_000.0
+OPERATIONS, KEYS, CLIENTS, SECONDS = 1_000_000, 10_000, 50, 1_000.0
 GOAL_S, GOAL_OF_MESSAGES_S = 5.0, 1.5
 SUBSCRIBERS, ROOMS, MESSAGES = 200, 2, 10_000
 
@@ -46,7 +46,7 @@ def history() -> History:
     called[-KEYS:] += 10
     zeros = np.zeros(OPERATIONS, dtype=np.int32)
     columns = Columns(
-        client=zeros,
+        client=np.arange(OPERATIONS, dtype=np.int32) % CLIENTS,
         workload=Labels(zeros, ("appends in redis",)),
         kind=Labels(np.asarray(kinds, dtype=np.int32), ("append", "read")),
         key=Labels(np.asarray(keys, dtype=np.int32), tuple(f"k{i}" for i in range(KEYS))),
@@ -142,6 +142,7 @@ def main() -> int:
         "recovered": lambda history: recovered(history, within_s=5),
         "latency": lambda history: latency(history, p50_ms=5, p99_ms=50),
         "bounded": lambda history: bounded(history, within_s=1),
+        "consistent": consistent,
     }
     slow = []
     for name, checker in checkers.items():

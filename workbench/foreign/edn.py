@@ -1,7 +1,7 @@
 """A small reader of EDN, as far as histories of Jepsen use it (the format: github.com/edn-format/edn).
 
-Read are ``nil``, booleans, integers, floats, ratios, strings, characters, keywords, symbols, vectors, lists, sets, maps,
-comments, ``#_`` discards, and tagged values (``#jepsen.history.Op{…}``), of which the value is kept and the tag is not.
+Read are ``nil``, booleans, integers, floats, ratios, strings, characters, keywords, symbols, vectors, lists, sets,
+maps, comments, ``#_`` discards, and tagged values (``#jepsen.history.Op{…}``), of which only the value is kept.
 Vectors and lists become tuples, sets frozensets, maps dicts, keywords `Keyword`.
 """
 
@@ -221,7 +221,7 @@ def _plain(kind: str, token: str) -> Any:
         return float(token.rstrip("M"))
     if ratio := _RATIO.fullmatch(token):
         return int(ratio[1]) / int(ratio[2]) if int(ratio[2]) else float("nan")
-    if token[0].isdigit() or token[0] in "+-" and token[1:2].isdigit():
+    if token[0].isdigit() or (token[0] in "+-" and token[1:2].isdigit()):
         raise ValueError(token)
     return Keyword(token)
 

@@ -52,8 +52,8 @@ def history_of(events: Iterable[Event], *, name: str, file: str, kinds: Collecti
     A process is a client. An operation that returned ``info`` may have happened; one that never returned, too, and its
     end is NaN. Where every event has a time, that is the clock, and events of the same nanosecond keep their order by
     the least that a float can tell; else the lines of the record are, and ``facts["clock"]`` is "lines".
-    Where every call carries a pair ``[key, value]``, as in Jepsen's independent histories, a value is that of its key (a
-    ``cas`` carries a pair in any case: there, the value of the pair is itself a list, or nothing).
+    Where every call carries a pair ``[key, value]``, as in Jepsen's independent histories, a value is that of its key
+    (a ``cas`` carries a pair in any case: there, the value of the pair is itself a list, or nothing).
     ``name`` is what the record is called, ``file`` where it stands. Raises `HistoryError`, naming the line, for times
     that go backwards or are missing from some lines, a process that calls while its last call is open, a return
     without its call.

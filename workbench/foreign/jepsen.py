@@ -1,5 +1,5 @@
-"""Jepsen's histories as EDN: maps such as ``{:type :invoke, :f :read, :value nil, :process 0, :time 12, :index 0}``, one
-a line or all in one vector; and Porcupine's recorded key-value histories, which are such maps with a ``:key``.
+"""Jepsen's histories as EDN: maps such as ``{:type :invoke, :f :read, :value nil, :process 0, :time 12}``, one a line
+or all in one vector; and Porcupine's recorded key-value histories, which are such maps with a ``:key``.
 
 Jepsen's own account of the format: github.com/jepsen-io/history.
 """

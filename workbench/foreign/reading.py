@@ -16,9 +16,9 @@ _EDN = re.compile(r"(?:[\s,]++|;[^\n]*+)*+[\[({#]")
 
 
 def read(path: Any, *, model: str | None = None) -> History:
-    """Read a record: the folder of a run of this project, a history of Jepsen as EDN, Porcupine's recorded etcd logs and
-    key-value histories. What a file is, its first characters tell; in the facts stand ``record`` (what it was taken
-    for) and ``clock`` ("lines" where it has no times).
+    """Read a record: the folder of a run of this project, a history of Jepsen as EDN, Porcupine's recorded etcd logs
+    and key-value histories. What a file is, its first characters tell; in the facts stand ``record`` (what it was
+    taken for) and ``clock`` ("lines" where it has no times).
 
     With a ``model``, only its kinds of operations are taken. What a nemesis did becomes windows. Raises `HistoryError`,
     naming the line, for what cannot be read, and `UsageError` for an unknown model.
