@@ -28,10 +28,10 @@ TURNS = 500
 class Appends:
     """Clients append integers to ``keys`` lists at a time, and read them back with the share ``read_share``.
 
-    ``store`` keeps the lists; ``via`` says whether clients speak to it themselves ("direct"), through the application
-    ("app"), or to whichever Redis the sentinels call the primary ("sentinel"). Kinds: ``append`` (value: the integer,
-    unique over the run) and ``read`` (value: the whole list). At the end every list is read once. Nothing is ever
-    retried.
+    ``store`` keeps the lists; ``at`` is its name in the stack, if it has another one there. ``via`` says whether
+    clients speak to it themselves ("direct"), through the application ("app"), or to whichever Redis the sentinels
+    call the primary ("sentinel"). Kinds: ``append`` (value: the integer, unique over the run) and ``read`` (value: the
+    whole list). At the end every list is read once. Nothing is ever retried.
 
     By way of a sentinel clients are dealt out over ``groups``, each with links of its own, and in each over the
     sentinels. A client stays with the primary it found until the first error, and then asks again: ``asks="once"``,
@@ -48,6 +48,7 @@ class Appends:
 
     keys: int = 8
     store: Store = "redis"
+    at: str = ""
     via: Literal["direct", "app", "sentinel"] = "direct"
     read_share: float = 0.2
     asks: Literal["once", "always"] = "once"
@@ -64,6 +65,11 @@ class Appends:
         if self.via not in ("direct", "app", "sentinel"):
             raise UsageError(
                 f'Appends speaks to the store "direct", through the "app" or via "sentinel"; got via={self.via!r}.'
+            )
+        if not isinstance(self.at, str) or (self.at and self.via == "app"):
+            raise UsageError(
+                f"at names an entry of the stack to which clients speak themselves; got at={self.at!r} with "
+                f"via={self.via!r}."
             )
         if not 0 <= self.read_share < 1:
             raise UsageError(f"read_share is a share of operations, from 0 to below 1; got {self.read_share!r}.")
@@ -90,15 +96,20 @@ class Appends:
     @property
     def name(self) -> str:
         if self.via == "direct":
-            return f"appends in {self.store}"
+            return f"appends in {self.entry}"
         waits = f", WAIT {self.wait}" if self.wait else ""
         asks = ", always asking" if self.asks == "always" else ""
-        hastes = f", within {self.timeout_s:g} s" if self.timeout_s else ""
-        return f"appends in {self.store} via {self.via}{waits}{asks}{hastes}"
+        hastes = f", time-out {self.timeout_s:g} s" if self.timeout_s else ""
+        return f"appends in {self.entry} via {self.via}{waits}{asks}{hastes}"
+
+    @property
+    def entry(self) -> str:
+        """What the store is called in the stack."""
+        return self.at or self.store
 
     @property
     def services(self) -> tuple[str, ...]:
-        return ("app", self.store) if self.via == "app" else (self.store,)
+        return ("app", self.store) if self.via == "app" else (self.entry,)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -109,7 +120,7 @@ class Appends:
         return "find" if self.via == "sentinel" else None
 
     async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
-        lists = self._place().Lists(urls, run, self.store)
+        lists = self._place().Lists(urls, run, self.entry)
         if self.via == "sentinel":
             lists.deal(clients, groups=self.groups, always=self.asks == "always", timeout_s=self.timeout_s)
             lists.wait, lists.wait_ms = self.wait, self.wait_ms
@@ -150,7 +161,7 @@ class Appends:
 
     def _place(self) -> Any:
         """The file in ``lists`` for whom the clients speak to; imported in the driver only."""
-        place = "sentinel" if self.via == "sentinel" else self.services[0]
+        place = self.store if self.via == "direct" else self.via
         return importlib.import_module(f"workbench.workloads.lists.{place}")
 
 
