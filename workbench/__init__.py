@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workbench.checkers import both as both
     from workbench.checkers import bounded as bounded
     from workbench.checkers import capacity as capacity
+    from workbench.checkers import conserved as conserved
     from workbench.checkers import consistent as consistent
     from workbench.checkers import counted as counted
     from workbench.checkers import definite as definite
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from workbench.runs import Steps as Steps
     from workbench.runs import run as run
     from workbench.stack import Stack as Stack
+    from workbench.workloads import Anomalies as Anomalies
     from workbench.workloads import Appends as Appends
     from workbench.workloads import Broadcasts as Broadcasts
     from workbench.workloads import Cases as Cases
@@ -66,6 +68,8 @@ if TYPE_CHECKING:
     from workbench.workloads import Registers as Registers
     from workbench.workloads import Rooms as Rooms
     from workbench.workloads import Sessions as Sessions
+    from workbench.workloads import Shifts as Shifts
+    from workbench.workloads import Transfers as Transfers
 
 __version__ = "0.1.0"
 
@@ -78,6 +82,7 @@ _HOME = {
             "both",
             "bounded",
             "capacity",
+            "conserved",
             "consistent",
             "counted",
             "definite",
@@ -127,7 +132,20 @@ _HOME = {
     **dict.fromkeys(["Steps", "run"], "workbench.runs"),
     "Stack": "workbench.stack",
     **dict.fromkeys(
-        ["Appends", "Broadcasts", "Cases", "Jobs", "Logins", "Registers", "Rooms", "Sessions"], "workbench.workloads"
+        [
+            "Anomalies",
+            "Appends",
+            "Broadcasts",
+            "Cases",
+            "Jobs",
+            "Logins",
+            "Registers",
+            "Rooms",
+            "Sessions",
+            "Shifts",
+            "Transfers",
+        ],
+        "workbench.workloads",
     ),
 }
 

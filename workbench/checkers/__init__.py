@@ -8,6 +8,7 @@ from workbench.checkers.available import available
 from workbench.checkers.both import both
 from workbench.checkers.bounded import bounded
 from workbench.checkers.capacity import capacity
+from workbench.checkers.conserved import conserved
 from workbench.checkers.consistent import consistent
 from workbench.checkers.counted import counted
 from workbench.checkers.definite import definite
@@ -36,6 +37,7 @@ __all__ = [
     "both",
     "bounded",
     "capacity",
+    "conserved",
     "consistent",
     "counted",
     "definite",

@@ -5,6 +5,7 @@ processes, so its class stands in a file that can be imported, not in a notebook
 registration: hand the object to ``run``. `Appends` is the one to copy.
 """
 
+from workbench.workloads.anomalies import Anomalies
 from workbench.workloads.appends import Appends
 from workbench.workloads.asking import Ask, Workload
 from workbench.workloads.broadcasts import Broadcasts
@@ -14,5 +15,21 @@ from workbench.workloads.logins import Logins
 from workbench.workloads.registers import Registers
 from workbench.workloads.rooms import Rooms
 from workbench.workloads.sessions import Sessions
+from workbench.workloads.shifts import Shifts
+from workbench.workloads.transfers import Transfers
 
-__all__ = ["Appends", "Ask", "Broadcasts", "Cases", "Jobs", "Logins", "Registers", "Rooms", "Sessions", "Workload"]
+__all__ = [
+    "Anomalies",
+    "Appends",
+    "Ask",
+    "Broadcasts",
+    "Cases",
+    "Jobs",
+    "Logins",
+    "Registers",
+    "Rooms",
+    "Sessions",
+    "Shifts",
+    "Transfers",
+    "Workload",
+]

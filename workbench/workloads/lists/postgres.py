@@ -2,57 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import socket
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from workbench.workloads.asking import in_short, was_refused
+from workbench.workloads.sql import Sql, classify
 
-if TYPE_CHECKING:
-    from workbench.history import Outcome
+__all__ = ["Connection", "Lists", "classify"]
 
 _LOCK = 77_066_171  # any number: two drivers may make the table at once
 
 
 class Connection:
-    def __init__(self, connection: psycopg.AsyncConnection, run: str) -> None:
-        self._connection, self._run = connection, run
+    def __init__(self, session: Sql, run: str) -> None:
+        self._session, self._run = session, run
 
     @property
     def closed(self) -> bool:
-        return self._connection.closed
+        return self._session.closed
 
     async def append(self, key: str, value: int) -> None:
-        await self._execute("INSERT INTO appends (run, key, value) VALUES (%s, %s, %s)", (self._run, key, value))
+        await self._session.execute(
+            "INSERT INTO appends (run, key, value) VALUES (%s, %s, %s)", (self._run, key, value)
+        )
 
     async def read(self, key: str) -> list[int]:
-        cursor = await self._execute(
+        rows = await self._session.execute(
             "SELECT value FROM appends WHERE run = %s AND key = %s ORDER BY place", (self._run, key)
         )
-        return [value for (value,) in await cursor.fetchall()]
-
-    async def _execute(self, statement: str, values: tuple[Any, ...]) -> psycopg.AsyncCursor[Any]:
-        task = asyncio.ensure_future(self._connection.execute(statement, values))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            # psycopg would first ask the server to cancel, and wait for it: a dead server would hold the client
-            self._cut()
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise
-
-    def _cut(self) -> None:
-        with contextlib.suppress(OSError, psycopg.Error):
-            with socket.socket(fileno=os.dup(self._connection.fileno())) as copy:
-                copy.shutdown(socket.SHUT_RDWR)
+        return [value for (value,) in rows]
 
     async def close(self) -> None:
-        await self._connection.close()
+        await self._session.close()
 
 
 class Lists:
@@ -69,10 +50,4 @@ class Lists:
             await connection.execute("CREATE INDEX IF NOT EXISTS appends_key ON appends (run, key, place)")
 
     async def connect(self) -> Connection:
-        return Connection(await psycopg.AsyncConnection.connect(self._url, autocommit=True), self._run)
-
-
-def classify(error: BaseException) -> tuple[Outcome, str]:
-    if isinstance(error, psycopg.Error) and error.diag.severity_nonlocalized == "ERROR":  # the statement was undone
-        return "fail", in_short(error)
-    return ("fail" if was_refused(error) else "info"), in_short(error)
+        return Connection(await Sql.to(self._url), self._run)
