@@ -1,6 +1,8 @@
 """A real relay for tests, a real upstream behind it, and a few verbs for the sockets at both ends."""
 
 import contextlib
+import http.client
+import json
 import signal
 import socket
 import subprocess
@@ -10,10 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 
 import psutil
+from hypothesis import strategies as st
 
 from workbench.links import Link, Links
 
 PATIENCE_S = 10.0
+PIECES = st.lists(st.tuples(st.integers(0, 250), st.sampled_from([1, 10, 1000, 70_000, 400_000])), max_size=6).map(
+    lambda pieces: [bytes((seed + place) % 251 for place in range(997)) * (size // 997 + 1) for seed, size in pieces]
+)
+"""What one side says, in pieces of many sizes."""
 
 
 @contextlib.contextmanager
@@ -122,6 +129,27 @@ def exchange(client: socket.socket, server: socket.socket, up: list[bytes], down
     for thread in threads:
         thread.join(3 * PATIENCE_S)
     return heard["server"], heard["client"]
+
+
+def ask(links, method, path, body=None, **headers):
+    """Status, body and content type of an answer; a body that is no text is sent as JSON."""
+    connection = http.client.HTTPConnection(*links._place, timeout=10)
+    try:
+        sent = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
+        connection.request(method, path, sent, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), answer.headers["Content-Type"]
+    finally:
+        connection.close()
+
+
+def refused(answer, status, text):
+    """The answer is Toxiproxy's error of this status; its text begins so."""
+    code, body, kind = answer
+    error = json.loads(body)
+    assert (code, error["status"], kind) == (status, status, "text/plain; charset=utf-8")
+    assert error["error"].startswith(text), error
+    assert body.endswith("}\n")
 
 
 def eventually(true: Callable[[], bool]) -> bool:

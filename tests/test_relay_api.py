@@ -1,12 +1,11 @@
 """Toxiproxy's API, row by row: statuses, bodies, errors."""
 
-import http.client
 import json
 import socket
 
 import psutil
 import pytest
-from relay_process import Upstream, connected, dial, eventually, linked, listener, read, running
+from relay_process import Upstream, ask, connected, dial, eventually, linked, listener, read, refused, running
 
 
 @pytest.fixture(scope="module")
@@ -22,32 +21,11 @@ def clean(links):
         assert ask(links, "DELETE", f"/proxies/{name}")[0] == 204
 
 
-def ask(links, method, path, body=None, **headers):
-    """Status, body and content type of an answer; a body that is no text is sent as JSON."""
-    connection = http.client.HTTPConnection(*links._place, timeout=10)
-    try:
-        sent = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
-        connection.request(method, path, sent, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(), answer.headers["Content-Type"]
-    finally:
-        connection.close()
-
-
 def a_proxy(links, name="p", **fields):
     fields = {"name": name, "listen": "127.0.0.1:0", "upstream": "127.0.0.1:1"} | fields
     status, body, _ = ask(links, "POST", "/proxies", fields)
     assert status == 201, body
     return json.loads(body)
-
-
-def refused(answer, status, text):
-    """The answer is Toxiproxy's error of this status; its text begins so."""
-    code, body, kind = answer
-    error = json.loads(body)
-    assert (code, error["status"], kind) == (status, status, "text/plain; charset=utf-8")
-    assert error["error"].startswith(text), error
-    assert body.endswith("}\n")
 
 
 def test_version(links):

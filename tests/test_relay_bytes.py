@@ -10,13 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from relay_process import connected, dial, eventually, exchange, linked, listener, read, read_all, running
+from relay_process import PIECES, connected, dial, eventually, exchange, linked, listener, read, read_all, running
 
 from workbench.links.address import Address
 
-PIECES = st.lists(st.tuples(st.integers(0, 250), st.sampled_from([1, 10, 1000, 70_000, 400_000])), max_size=6).map(
-    lambda pieces: [bytes((seed + place) % 251 for place in range(997)) * (size // 997 + 1) for seed, size in pieces]
-)
 LOSSLESS = st.sampled_from(
     [
         ("latency", {"latency": 3}),
