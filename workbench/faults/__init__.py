@@ -14,32 +14,40 @@ A field that names a service may hold a role instead, `Primary`: who it is, is f
 """
 
 from workbench.faults.delay import Delay
+from workbench.faults.fail_sync import FailSync
+from workbench.faults.fill import Fill
 from workbench.faults.kill import Kill
 from workbench.faults.misbehave import Misbehave
 from workbench.faults.nothing import Nothing
 from workbench.faults.partition import Partition
 from workbench.faults.pause import Pause
+from workbench.faults.power_loss import PowerLoss
 from workbench.faults.reset import Reset
 from workbench.faults.restart import Restart
 from workbench.faults.ring import Ring
 from workbench.faults.roles import Primary, primary
 from workbench.faults.schedule import Planned, Repeated, between, every, expand, flapping, in_turn
+from workbench.faults.slow_sync import SlowSync
 from workbench.faults.stop import Stop
 from workbench.faults.throttle import Throttle
 
 __all__ = [
     "Delay",
+    "FailSync",
+    "Fill",
     "Kill",
     "Misbehave",
     "Nothing",
     "Partition",
     "Pause",
     "Planned",
+    "PowerLoss",
     "Primary",
     "Repeated",
     "Reset",
     "Restart",
     "Ring",
+    "SlowSync",
     "Stop",
     "Throttle",
     "between",

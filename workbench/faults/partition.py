@@ -34,7 +34,8 @@ class Partition:
     ``Partition("app", "redis")``; ``Partition("redis")``: everybody who reaches it, and the other members of its
     group; ``Partition("client")``: those clients from everything; ``Partition(("redis", "minority"), ("redis-2",
     "redis-3", "client"))``: every link between a name of one side and a name of the other, services and groups of
-    clients alike. Of sides, the other may be left out: then it is all the rest. A name that is found by its role (`Primary`) is on its side, and left out of the other.
+    clients alike. Of sides, the other may be left out: then it is all the rest. A name that is found by its role
+    (`Primary`) is on its side, and left out of the other.
 
     ``way`` says what is swallowed: ``both``; only the ``requests`` to a service, or only its ``answers`` (then the
     service does what it was asked, and nobody hears of it); or ``one-way``: nothing that the first side sends reaches
@@ -117,7 +118,8 @@ class Partition:
             return one, known - one
         if self.one in stack.clients:
             return one, {link.target for link in stack.links if link.source == self.one}
-        return one, {link.source for link in stack.links if link.target == self.one}
+        reaching = {link.source for link in stack.links if link.target == self.one}
+        return one, (reaching | set(stack.group(str(self.one)))) - one
 
 
 def _names(side: Side) -> tuple[str | Role, ...]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.errors import UsageError
+from workbench.stack.groups import the_group
+
 if TYPE_CHECKING:
     from workbench.stack import Stack
 
@@ -24,11 +27,16 @@ class Primary:
 
     def find(self, stack: Stack) -> str:
         """Raises `NotPossible` with what each member said, when no single one is the primary now."""
-        return stack.primary(self.group) if self.group else stack.primary()
+        return stack.primary(self.group)
 
     def candidates(self, stack: Stack) -> list[str]:
-        """Every member of the group."""
-        return stack.group(self.group) if self.group else stack.group()
+        """Every member of the group that has a role there and does not only watch. Raises `UsageError` if none has."""
+        name = self.group or the_group(stack.groups)
+        services = {one: stack[one].service for one in stack.group(name)}
+        found = [one for one, kind in services.items() if hasattr(kind, "role") and not hasattr(kind, "primary")]
+        if not found:
+            raise UsageError(f"{name} has no primary: a {services[name].name} does not know of any.")
+        return found
 
 
 primary = Primary()

@@ -50,6 +50,18 @@ def prepare(service: Service, place: Place) -> None:
         ) from error
 
 
+def empty(folder: Path) -> None:
+    """Remove all that is in a folder. Raises `ServiceError` if something stays."""
+    try:
+        for entry in folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+    except OSError as error:
+        raise ServiceError(f"{error.filename} cannot be removed: {error.strerror}.") from error
+
+
 def last_lines(log: Path, count: int) -> str:
     """The last lines of a log; nothing if there is none."""
     try:

@@ -1,14 +1,12 @@
 """A PostgreSQL that follows another: copied by pg_basebackup and kept up by streaming, both through its own link.
 
 So a partition between the two stops it, and it goes on where it stood once that is healed. It answers reads all the
-while, of what it has. Ready when the primary says that it streams; a start that is not its first is ready without, for
-then the primary may be what is broken.
+while, of what it has. It has joined when the primary says that it streams.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from workbench.services import Command, Place, Service
@@ -52,27 +50,18 @@ class Standby(Postgres):
         settings.pop("synchronous_standby_names", None)
         return settings
 
-    def probe(self, place: Place, *, timeout_s: float) -> str:
-        version = super().probe(place, timeout_s=timeout_s)
-        if not _joined(place).exists():
-            host, port = self._primary(place)
-            question = f"application_name = {quoted(place.name, chr(39))} AND state = 'streaming'"
-            with session(place, host, port, timeout_s) as primary:
-                states = primary.query(f"SELECT sync_state FROM pg_stat_replication WHERE {question}")
-            if states != [self.standby]:
-                raise ConnectionError(f"{self.follows} says of it {states or 'that it does not stream'}")
-            _joined(place).touch()
-        return version
+    def joined(self, place: Place, *, timeout_s: float) -> None:
+        host, port = self._primary(place)
+        which = f"application_name = {quoted(place.name, chr(39))} AND state = 'streaming'"
+        with session(place, host, port, timeout_s) as primary:
+            states = primary.query(f"SELECT sync_state FROM pg_stat_replication WHERE {which}")
+        if states != [self.standby]:
+            raise ConnectionError(f"{self.follows} says of it {states or 'that it does not stream'}")
 
     def _primary(self, place: Place) -> tuple[str, int]:
         """Where its link to the primary begins."""
         url = urlsplit(place.urls[self.follows])
         return str(url.hostname), int(url.port or 0)
-
-
-def _joined(place: Place) -> Path:
-    """A file that is there once it has streamed."""
-    return place.data / "joined"
 
 
 def _conninfo(value: str) -> str:

@@ -72,12 +72,17 @@ class Contents:
         self[name]
         return list(self._groups.get(name) or self.instances(name))
 
+    @property
+    def groups(self) -> list[str]:
+        """The first one of each group of services that are not alike."""
+        return [name for name, group in self._groups.items() if group[0] == name]
+
     def primary(self, name: str = "") -> str:
         """The one of a group that is primary now, as most of its sentinels say or, without any, as it alone says.
 
         ``name`` may be left out where there is one group. Raises `NotPossible`, which says what each member said.
         """
-        name = name or the_group([one for one, group in self._groups.items() if group[0] == one])
+        name = name or the_group(self.groups)
         return find_primary([self[one] for one in self.group(name)])
 
     def url(self, name: str, *, source: str = CLIENT) -> str:

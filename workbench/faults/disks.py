@@ -1,0 +1,36 @@
+"""Which disk a fault acts on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.errors import NotPossible
+from workbench.faults import processes
+
+if TYPE_CHECKING:
+    from workbench.runtimes.disk import Disk
+    from workbench.stack import Role, Running, Stack
+
+
+def of(stack: Stack, service: str | Role, verb: str) -> Disk:
+    """The disk of a service. Raises `NotPossible` if it has none that can be broken."""
+    running = processes.of(stack, service)
+    if running.disk is None:
+        raise NotPossible(
+            f"{verb} {service} is not possible: its data is in an ordinary folder, which forgets nothing. Give it a "
+            f'disk that does: Stack({running.name}={{"disk": True}}).'
+        )
+    return running.disk
+
+
+def touched(stack: Stack, service: str | Role, verb: str) -> set[str]:
+    """What a fault holds that acts on a disk. Raises `NotPossible` and `UnknownService`."""
+    of(stack, service, verb)
+    return {f"the disk of {processes.of(stack, service).name}"}
+
+
+def mend(running: Running) -> None:
+    """After the disk works again: start the service if it has given up meanwhile."""
+    if not running.alive:
+        running.start()
+    running.expendable = False
