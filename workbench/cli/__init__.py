@@ -113,6 +113,28 @@ def doctor() -> None:
 
 
 @app.command()
+def check(
+    record: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A history of Jepsen as EDN, a log of one as Porcupine keeps them, or a run's folder."
+        ),
+    ],
+    model: Annotated[
+        str,
+        typer.Option("--model", help="What it should behave like: register, cas_register, counter, set, queue, kv."),
+    ],
+    within: Annotated[
+        float, typer.Option("--within", metavar="SECONDS", help="Without an answer by then: unknown.")
+    ] = 10.0,
+) -> None:
+    """Whether a record is linearizable: 0 if it is, 1 if not (and the fewest operations that show it), 6 if unknown."""
+    from workbench.cli.checking import check as judged
+
+    raise typer.Exit(judged(record, model=model, within_s=within))
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its name in outputs.")],
 ) -> None:

@@ -38,7 +38,7 @@ def _kinds(model: str | None) -> tuple[str, ...]:
         return ()
     from workbench.models import by_name
 
-    return tuple(by_name(model).kinds)
+    return tuple(sorted(by_name(model).kinds))
 
 
 def _text(place: Path) -> str:
