@@ -37,15 +37,19 @@ if TYPE_CHECKING:
     from workbench.checkers import unique as unique
     from workbench.evidence import Evidence as Evidence
     from workbench.faults import Delay as Delay
+    from workbench.faults import FailSync as FailSync
+    from workbench.faults import Fill as Fill
     from workbench.faults import Kill as Kill
     from workbench.faults import Misbehave as Misbehave
     from workbench.faults import Nothing as Nothing
     from workbench.faults import Partition as Partition
     from workbench.faults import Pause as Pause
+    from workbench.faults import PowerLoss as PowerLoss
     from workbench.faults import Primary as Primary
     from workbench.faults import Reset as Reset
     from workbench.faults import Restart as Restart
     from workbench.faults import Ring as Ring
+    from workbench.faults import SlowSync as SlowSync
     from workbench.faults import Stop as Stop
     from workbench.faults import Throttle as Throttle
     from workbench.faults import between as between
@@ -109,15 +113,19 @@ _HOME = {
     **dict.fromkeys(
         [
             "Delay",
+            "FailSync",
+            "Fill",
             "Kill",
             "Misbehave",
             "Nothing",
             "Partition",
             "Pause",
+            "PowerLoss",
             "Primary",
             "Reset",
             "Restart",
             "Ring",
+            "SlowSync",
             "Stop",
             "Throttle",
             "between",

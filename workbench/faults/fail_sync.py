@@ -40,9 +40,7 @@ class FailSync:
         """Another program writes to the same disk and syncs."""
         seen = disks.of(stack, self.service, _VERB).look()
         if seen["synced_errno"] != errno.EIO:
-            raise NotProven(
-                f"a sync of the disk of {self.service} should fail with EIO, but another program saw {seen}"
-            )
+            raise NotProven(f"a sync of the disk of {self.service} should fail, but another program saw {seen}")
         return f"another program's sync of the disk of {self.service} failed with EIO"
 
     def heal(self, stack: Stack) -> None:

@@ -20,7 +20,8 @@ from workbench.progress import tell
 from workbench.runtimes import ports
 from workbench.runtimes.children import Child, keeper
 from workbench.runtimes.death import Death
-from workbench.runtimes.places import make_place, prepare
+from workbench.runtimes.disk import Disk
+from workbench.runtimes.places import empty, make_place, prepare
 from workbench.runtimes.readiness import QUOTED_LINES, News, exited, wait_until_joined, wait_until_ready
 from workbench.runtimes.seen import Seen
 from workbench.services import Command, Place, Service
@@ -43,16 +44,17 @@ class Running(Seen):
         host: str = HOST,
         port: int | None = None,
         limit_s: float = 30.0,
+        disk: bool = False,
         on_death: Callable[[Death], None] | None = None,
         first: Running | None = None,
     ) -> None:
         """Reserve an address and make the data folder; nothing is started yet.
 
-        ``limit_s`` is how long a start may take. ``first`` is the first instance of the service, if this is a further
-        one, or the first of its group: they share their secrets and its folder. Raises `ServiceError` when an asked
-        ``port`` is taken.
+        ``limit_s`` is how long a start may take; with ``disk`` its data is on a disk that forgets. ``first`` is the
+        first instance of the service, if this is a further one, or the first of its group: they share their secrets
+        and its folder. Raises `ServiceError` when an asked ``port`` is taken.
         """
-        _check_limit(name, limit_s)
+        _check(name, limit_s, disk)
         self.name = name
         self.service = service
         self.runtime = NAME
@@ -63,6 +65,7 @@ class Running(Seen):
         self.log_path = log
         self.find_path: Callable[[str], tuple[str, int]] | None = None  # set by the stack: through which link
         self.set_instances: Callable[[int], None] | None = None  # by the stack too
+        self.expendable = False  # while a fault is in force that may end it: its end is no death then
         self._on_death = on_death
         self._port_is_asked = port is not None
         self._port = ports.reserve(port, host=host)
@@ -76,6 +79,7 @@ class Running(Seen):
         self.place: Place = make_place(
             name, host=host, port=self._port, folder=folder, log=log, first=shared, spawn=self._helper
         )
+        self.disk = Disk(name, self.place.data, log, on_death) if disk else None
 
     def start(self) -> Running:
         """Start it and wait until its probe says it is ready. Does nothing when it runs already.
@@ -171,6 +175,8 @@ class Running(Seen):
                 raise ServiceError(f"{self.name} is running: what it keeps can be removed once it has ended.")
             self._prepared = False
             empty(self.place.data)
+            if self.disk is not None:
+                self.disk.renew()
 
     def pause(self) -> None:
         """SIGSTOP it and everything below it: connections stay open, nothing answers."""
@@ -188,9 +194,13 @@ class Running(Seen):
     def abandon(self) -> None:
         """Kill it, with any start that another thread waits for. It is not started again."""
         self._abandoned = self._asked_to_end = True
-        for child in [*self._helpers, self._child]:
-            if child is not None:
-                child.kill()
+        children = [child for child in (*self._helpers, self._child) if child is not None]
+        if self.disk is not None:  # first what the others may be waiting for
+            for child in children:
+                child.signal_tree(signal.SIGKILL)
+            self.disk.close()
+        for child in children:
+            child.kill()
 
     def remove(self) -> None:
         """Give back the port and remove the data, once it has ended."""
@@ -204,11 +214,16 @@ class Running(Seen):
         if not self._prepared:
             prepare(self.service, self.place)
             self._prepared = True
+        if self.disk is not None:
+            self.disk.start()
         self._asked_to_end = True  # until it is ready, its end is reported by raising
         self.paused = False
         began = time.monotonic()
         news: News = queue.SimpleQueue()
-        self._child = child = self._launch(self.service.command(self.place), lambda ended: self._on_exit(ended, news))
+        inside = None if self.disk is None else self.disk.pid
+        self._child = child = self._launch(
+            self.service.command(self.place), lambda ended: self._on_exit(ended, news), inside
+        )
         try:
             if self._abandoned:
                 raise ServiceExited(f"{self.name} is not started: its stack is being stopped.")
@@ -216,13 +231,17 @@ class Running(Seen):
             self._asked_to_end = False  # from here on its end is a death
             if not child.alive:
                 raise exited(self, child, time.monotonic() - began)
+            if self.disk is not None:
+                self.disk.settle()
         except BaseException:
             child.kill()
             raise
         self.ready_ms = (time.monotonic() - began) * 1000
         tell("service", name=self.name, state="ready", program=self.program, ready_ms=round(self.ready_ms, 1))
 
-    def _launch(self, command: Command, on_exit: Callable[[Child], None] | None = None) -> Child:
+    def _launch(
+        self, command: Command, on_exit: Callable[[Child], None] | None = None, inside: int | None = None
+    ) -> Child:
         return keeper().spawn(
             command.argv,
             env={**os.environ, **command.env},
@@ -230,6 +249,7 @@ class Running(Seen):
             log=self.place.log,
             user=command.user,
             namespace=command.namespace,
+            inside=inside,
             on_exit=on_exit,
         )
 
@@ -242,7 +262,7 @@ class Running(Seen):
 
     def _on_exit(self, child: Child, news: News) -> None:
         news.put(child)
-        if self._asked_to_end or child.returncode is None:
+        if self._asked_to_end or self.expendable or child.returncode is None:
             return
         death = Death(self.name, child.ended_ns or time.monotonic_ns(), child.returncode, self.logs(QUOTED_LINES))
         tell("service", name=self.name, state="died", program=self.program)
@@ -250,6 +270,8 @@ class Running(Seen):
             self._on_death(death)
 
 
-def _check_limit(name: str, limit_s: float) -> None:
+def _check(name: str, limit_s: float, disk: bool) -> None:
     if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not limit_s > 0:
         raise UsageError(f"{name}: limit_s is the seconds a start may take, above 0, not {limit_s!r}.")
+    if not isinstance(disk, bool):
+        raise UsageError(f"{name}: disk is True, for a disk that forgets, or False, not {disk!r}.")

@@ -3,7 +3,7 @@
 Imported by children of the supervisor, by its bare name, and only by those who need it: standard library only.
 """
 
-# ruff: noqa: PTH123 - pathlib would take as long to import as all the rest
+# ruff: noqa: PTH116, PTH123 - pathlib would take as long to import as all the rest
 
 from __future__ import annotations
 

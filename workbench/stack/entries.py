@@ -13,7 +13,7 @@ class Entry(NamedTuple):
     """A service and where it goes."""
 
     service: Service
-    placing: dict[str, Any]  # port and limit_s, as far as they are given
+    placing: dict[str, Any]  # port, limit_s and disk, as far as they are given
     first: str = ""  # of the group it belongs to as a companion
 
 
@@ -28,7 +28,7 @@ def read_entries(names: Sequence[object], entries: Mapping[str, object]) -> dict
     for name, entry in {**dict.fromkeys(map(str, names)), **entries}.items():
         if entry is None or isinstance(entry, Mapping):
             options = dict(entry or {})
-            placing = {key: options.pop(key, None) for key in ("port", "limit_s")}
+            placing = {key: options.pop(key, None) for key in ("port", "limit_s", "disk")}
             given = {key: value for key, value in placing.items() if value is not None}
             kind = options.pop("service", None)
             if not isinstance(kind, str | None):
