@@ -22,8 +22,11 @@ T = TypeVar("T")
 FIND_S = 0.3
 """How long it may take to find the primary, seconds: those who must answer have many milliseconds."""
 
+TELL_S = 0.2
+"""Of these, how long sentinels are waited for …"""
+
 LEARN_S = 0.1
-"""Of these, how long nodes are waited for that do not say what they announce."""
+"""… and nodes that do not say what they announce."""
 
 
 class Where(Protocol):
@@ -84,16 +87,14 @@ class Followed:
             self.url = None
 
     async def _look(self) -> str:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FIND_S):
-                asked = [self._told_by(sentinel) for sentinel in self._sentinels]
-                found = await _first(asked or [_agreed(node) for node in self.nodes])
-                if found is None and self._last is not None:  # sentinels are gone, and it may be there all the same
-                    found = await _agreed(self._last)
-                if found is not None:
-                    self.url = self._last = found
-                    return found
-        raise ConnectionError("nobody knows the primary")
+        asked = [self._told_by(sentinel) for sentinel in self._sentinels]
+        found = await _first(asked or [_agreed(node) for node in self.nodes], within_s=TELL_S)
+        if found is None and self._last is not None:  # sentinels are gone, and it may be there all the same
+            found = await _first([_agreed(self._last)], within_s=FIND_S - TELL_S)
+        if found is None:
+            raise ConnectionError("nobody knows the primary")
+        self.url = self._last = found
+        return found
 
     async def _told_by(self, sentinel: str) -> str:
         [address] = await _ask(sentinel, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name))
@@ -159,12 +160,12 @@ async def _ask(url: str, *commands: tuple[str, ...]) -> list[Any]:
         await connection.disconnect(nowait=True)
 
 
-async def _first(asked: Iterable[Coroutine[Any, Any, T]]) -> T | None:
-    """The first answer; None if there are only failures."""
+async def _first(asked: Iterable[Coroutine[Any, Any, T]], *, within_s: float) -> T | None:
+    """The first answer; None if there is none in time."""
     tasks = [asyncio.create_task(one) for one in asked]
     try:
-        for task in asyncio.as_completed(tasks):
-            with suppress(RedisError, OSError):
+        for task in asyncio.as_completed(tasks, timeout=within_s):
+            with suppress(RedisError, OSError):  # a TimeoutError is an OSError, and then so is every further one
                 return await task
         return None
     finally:
