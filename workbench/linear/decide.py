@@ -12,7 +12,7 @@ import numpy as np
 from workbench.history import Columns
 from workbench.linear.extract import FAIL, check, objects, problems
 from workbench.linear.race import race
-from workbench.linear.smallest import possible, smallest
+from workbench.linear.smallest import smallest
 from workbench.models import Model, State
 
 
@@ -51,7 +51,6 @@ def decide(columns: Columns, model: Model, *, within_s: float) -> Answer:
         return Answer("unknown" if ended.undecided else "held", count, ("search",), ended.undecided)
     problem, event = ended.refuted
     found, certain = smallest(problem, event, late=_clock(within_s))
-    held = possible(problem, event)
     rows_ = tuple(problem.rows[i] for i in found)
     return Answer(
         "refuted",
@@ -60,7 +59,7 @@ def decide(columns: Columns, model: Model, *, within_s: float) -> Answer:
         rows=rows_,
         smallest=certain,
         last=problem.rows[~problem.events[event]],
-        held=held,
+        held=ended.held,
     )
 
 

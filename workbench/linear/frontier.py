@@ -18,10 +18,10 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Sequence
 
+from workbench.linear.pareto import Used, add
 from workbench.linear.problem import NEVER, NO_WAY, Problem
 
-Used = tuple[int, ...]
-"""Which optional operations were used: vectors packed into integers, none of which is at most another in all fields."""
+Stack = list[tuple[int, int]]
 Configurations = dict[int, Used]
 """By state and operations done, packed into one integer."""
 
@@ -29,17 +29,18 @@ Configurations = dict[int, Used]
 class Frontier:
     """The configurations after the first ``at`` events of a problem; `advance` moves on.
 
-    ``needed`` says which operations must be in the order; every other one may be, within its own times.
+    ``needed`` says which operations must be in the order; every other one may be, within its own times. A `copy` may
+    need others, but not more than ``most`` at once.
     """
 
-    def __init__(self, problem: Problem, needed: Sequence[bool]) -> None:
+    def __init__(self, problem: Problem, needed: Sequence[bool], *, most: int = 0) -> None:
         self.problem, self.needed = problem, needed
         self.at = 0
         self.empty = False
         """Whether no configuration is left after event ``at``."""
         self.last: set[int] = set()
         """If so: the states in which the object may have been while the operation was open that returned there."""
-        self._shift = _most_open(problem, needed) + 1
+        self._shift = 1 + (most or most_open(problem, needed))
         self._configurations: Configurations = {0: (0,)}
         self._free_bits = [1 << i for i in reversed(range(self._shift))]
         self._bit: dict[int, int] = {}
@@ -57,7 +58,7 @@ class Frontier:
         self._guard = 0
         self._width = 0
         self._lay_out()
-        self._closing: tuple[int, list[tuple[int, int]], Configurations, Configurations] | None = None
+        self._closing: tuple[int, Stack, Stack, Configurations, Configurations] | None = None
 
     def _lay_out(self) -> None:
         """A field for each class of operations that never return, wide enough for all of them, and a guard bit."""
@@ -77,7 +78,7 @@ class Frontier:
         return unit, mask
 
     def copy(self, needed: Sequence[bool]) -> Frontier:
-        """The same, to be moved along by itself, with fewer needed from here on."""
+        """The same, to be moved along by itself; from here on others are needed."""
         twin = object.__new__(Frontier)
         twin.__dict__.update(self.__dict__)
         twin.needed = needed
@@ -90,7 +91,7 @@ class Frontier:
     @property
     def size(self) -> int:
         """How many situations it holds, about."""
-        return len(self._configurations) + (len(self._closing[2]) + len(self._closing[3]) if self._closing else 0)
+        return len(self._configurations) + (len(self._closing[3]) + len(self._closing[4]) if self._closing else 0)
 
     def advance(self, until: int, work: int) -> int:
         """Move on until so many events are behind it, or no configuration is left, or the work is used up.
@@ -151,9 +152,9 @@ class Frontier:
                 self._free_units.append(unit)
                 for key, used in self._configurations.items():
                     for one in used:
-                        _add(found, key, one & ~unit, self._guard)
+                        add(found, key, one & ~unit, self._guard)
                         if not one & unit:
-                            _add(todo, key, one, self._guard)
+                            add(todo, key, one, self._guard)
             else:
                 bit = self._bit[i]
                 for key, used in self._configurations.items():
@@ -161,10 +162,10 @@ class Frontier:
                         found[key ^ bit] = used
                     else:
                         todo[key] = used
-            self._closing = (bit, [(key, one) for key, used in todo.items() for one in used], todo, found)
-        bit, stack, seen, found = self._closing
+            self._closing = (bit, [(key, one) for key, used in todo.items() for one in used], [], todo, found)
+        bit, stack, later, seen, found = self._closing
         work = self._close(work)
-        if not stack:
+        if not stack and not later:
             self._closing = None
             if not found:
                 self.last = {key >> self._shift for key in seen}
@@ -187,7 +188,7 @@ class Frontier:
     def _close(self, work: int) -> int:
         """Put open operations into the order, in every way, until the one that returns is among them."""
         assert self._closing is not None
-        bit, stack, seen, found = self._closing
+        bit, stack, later, seen, found = self._closing
         shift, guard, low = self._shift, self._guard, (1 << self._shift) - 1
         after, step = self.problem.moves.after, self.problem.moves.step
         act_of = self.problem.act
@@ -195,8 +196,13 @@ class Frontier:
         optional = [(act_of[i], unit, unit, unit) for i, unit in self._spare.items()]
         optional += [(act, unit, mask, count * unit) for act, (unit, mask, count) in self._classes.items() if count]
         legal = self._legal
-        while stack and work > 0:
+        while work > 0:
             work -= 1
+            if not stack:
+                if not later:
+                    break
+                stack.extend(later)
+                later.clear()
             key, used = stack.pop()
             if used not in seen[key]:
                 continue  # another that used less came after it
@@ -215,8 +221,8 @@ class Frontier:
                             now = self._legal_in(then)
                         to = then << shift | mask | one | now
                         if to & bit:
-                            _add(found, to ^ bit, used, guard)
-                        elif _add(seen, to, used, guard):
+                            add(found, to ^ bit, used, guard)
+                        elif add(seen, to, used, guard):
                             stack.append((to, used))
                     break
             for act, unit, field, full in optional:
@@ -231,9 +237,9 @@ class Frontier:
                         now = self._legal_in(then)
                     to = then << shift | mask | now
                     if to & bit:
-                        _add(found, to ^ bit, used + unit, guard)
-                    elif _add(seen, to, used + unit, guard):
-                        stack.append((to, used + unit))
+                        add(found, to ^ bit, used + unit, guard)
+                    elif add(seen, to, used + unit, guard):
+                        later.append((to, used + unit))
         return work
 
     def _legal_in(self, state: int) -> int:
@@ -246,20 +252,7 @@ class Frontier:
         return bits
 
 
-def _add(found: Configurations, key: int, used: int, guard: int) -> bool:
-    """Keep it unless one that used at most as much is there; drop those that used at least as much."""
-    had = found.get(key)
-    if had is None:
-        found[key] = (used,)
-        return True
-    for one in had:
-        if ((used | guard) - one) & guard == guard:
-            return False
-    found[key] = (*(one for one in had if ((one | guard) - used) & guard != guard), used)
-    return True
-
-
-def _most_open(problem: Problem, needed: Sequence[bool]) -> int:
+def most_open(problem: Problem, needed: Sequence[bool]) -> int:
     """How many needed operations are open at once, at most."""
     most = now = 0
     for event in problem.events:

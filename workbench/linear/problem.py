@@ -14,6 +14,8 @@ from workbench.models import IMPOSSIBLE, Act, Model, State
 
 NO_WAY = -1
 """Instead of the number of a state: the act cannot follow."""
+UNASKED = -2
+"""Nobody has asked the model yet."""
 NEVER = math.inf
 """When an operation returned that did not."""
 

@@ -6,16 +6,19 @@ once where it is bad. With the objects interleaved a hard one cannot hide an eas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from workbench.linear.frontier import Frontier
 from workbench.linear.problem import Problem
 from workbench.linear.search import FOUND, NOT_YET, search
+from workbench.models import State
 
 _FIRST_TURN = 1_000
 """Steps of the frontier in the first turn; one of them costs about as much as `_STEPS` of the search."""
 _STEPS = 4
+_FIRST_STEPS = 100
+"""Of the search in the first turn, and four for every operation: enough for one that never goes wrong for long."""
 _GROWTH = 2
 _LARGEST = 1_000_000
 """Situations; a frontier that has more gives up, and the search is alone."""
@@ -27,6 +30,8 @@ class Race:
 
     refuted: tuple[Problem, int] | None = None
     """The object, and the position of the event that no order gets past."""
+    held: tuple[State, ...] = ()
+    """States in which it may have been while the operation was open that returned there, if that was found out."""
     undecided: int = 0
     """Objects without an answer when the time was up."""
 
@@ -35,10 +40,13 @@ class _Runner:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.frontier: Frontier | None = Frontier(problem, problem.needed)
-        self.search: Iterator[int] | None = None
+        self.search = search(problem, _FIRST_STEPS + 4 * len(problem))
 
     def turn(self, work: int) -> int:
         """`NOT_YET`, `FOUND`, or the position of the event that refutes."""
+        answer = next(self.search) if work == _FIRST_TURN else self.search.send(work * _STEPS)
+        if answer != NOT_YET:
+            return answer
         frontier = self.frontier
         if frontier is not None:
             left = frontier.advance(len(self.problem.events), work)
@@ -48,13 +56,11 @@ class _Runner:
                 return FOUND
             if frontier.size > _LARGEST:
                 self.frontier = None
-        if self.search is None:
-            self.search = search(self.problem, _FIRST_TURN * _STEPS)
-        for _ in range(work // _FIRST_TURN):
-            answer = next(self.search)
-            if answer != NOT_YET:
-                return answer
         return NOT_YET
+
+    def held(self) -> tuple[State, ...]:
+        states = self.problem.moves.states
+        return tuple(states[state] for state in sorted(self.frontier.last)) if self.frontier else ()
 
 
 def race(problems: Iterable[Problem], *, late: Callable[[], bool]) -> Race:
@@ -72,7 +78,7 @@ def race(problems: Iterable[Problem], *, late: Callable[[], bool]) -> Race:
             if answer == NOT_YET:
                 still.append(runner)
             elif answer != FOUND:
-                return Race(refuted=(runner.problem, answer))
+                return Race((runner.problem, answer), runner.held())
         if undecided:
             return Race(undecided=undecided + len(still))
         if not still:

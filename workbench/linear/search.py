@@ -1,17 +1,21 @@
 """The search for a witness: depth first through the legal orders, never twice through the same situation.
 
 Wing and Gong ("Testing and verifying concurrent objects", 1993) with Lowe's memory of situations (2017): the set of
-operations already in the order, and the state. Here the set is a window above the first operation that is not yet in
-it, so that memory does not grow with the length of the history; a pure act that is legal now goes into the order at
-once and is never taken out alone, for it could always stand there; and what never returned is optional, counted by its
-act.
+operations already in the order, and the state. Here
+
+- the set is a window above the first operation that is not yet in it, so that memory does not grow with the history;
+- a pure act that is legal now goes into the order at once, and is never taken out alone: it could always stand there;
+- what never returned is counted by its act, and tried only where nothing else gets on; a situation is known if one in
+  which less of it had been used is known; and what follows it at once must owe its result to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Generator
 
-from workbench.linear.problem import Problem
+from workbench.linear.pareto import add
+from workbench.linear.problem import NO_WAY, UNASKED, Problem
 
 NOT_YET, FOUND = -2, -1
 """What `search` yields while it goes on, and when there is a legal order; any other number is the position of the
@@ -20,89 +24,110 @@ event that no order gets past."""
 _MOST_REMEMBERED = 1_000_000
 """Situations (about 200 bytes each); beyond them the search goes on without remembering more."""
 
+_Option = tuple[int, int, int, int]
+"""Operations that never return, by act: the unit and the mask of the field that counts them, how many were called."""
 
-def search(problem: Problem, slice_: int) -> Iterator[int]:
-    """Yield `NOT_YET` after every ``slice_`` steps, and then the answer."""
+
+def search(problem: Problem, steps: int) -> Generator[int, int, None]:
+    """Yield `NOT_YET` after so many steps (each time as many as are sent), and then the answer."""
     act, needed, moves = problem.act, problem.needed, problem.moves
     after, step, pure = moves.after, moves.step, moves.pure
-    rank, fields = _numbering(problem)
-    of = [0, *(event for event in problem.events if event >= 0 or needed[~event]), 0]
+    optional = _Optional(problem)
+    guard, options_at = optional.guard, optional.at
+    rank, so_far = [0] * len(problem), 0
+    for i in range(len(problem)):
+        rank[i], so_far = so_far, so_far + needed[i]
+    of = [0, *(event for event in problem.events if needed[event if event >= 0 else ~event]), 0]
     tail = len(of) - 1
     following, before = [*range(1, tail + 1), 0], [0, *range(tail)]
     end_of = {~of[at]: at for at in range(1, tail) if of[at] < 0}
-    base = mask = used = state = furthest = 0
-    known: set[tuple[int, int, int, int]] = set()
-    path: list[tuple[int, int, int, int, int, bool]] = []
-    missing, at, left = sum(needed), following[0], slice_
+    base = mask = used = state = turn = furthest = 0
+    without = NO_WAY  # the state before the last move, if that was an optional one
+    known: dict[tuple[int, int, int], tuple[int, ...]] = {}
+    path: list[tuple[int, int, int, int, int, int, int, bool]] = []
+    missing, at = so_far, following[0]
     while missing:
-        left -= 1
-        if not left:
-            left = slice_
-            yield NOT_YET
+        steps -= 1
+        if steps <= 0:
+            steps = yield NOT_YET
         i = of[at]
-        if i >= 0 and at != tail:
-            then = after[state].get(act[i])
-            if then is None:
-                then = step(state, act[i])
-            if then >= 0:
-                window, start, now, eager = mask, base, used, False
-                if needed[i]:
-                    window |= 1 << (rank[i] - base)
-                    if window & 1:
-                        done = ((window + 1) & ~window).bit_length() - 1
-                        window, start = window >> done, start + done
-                    eager = pure[act[i]]
-                else:
-                    offset, most, turn = fields[i]
-                    if then == state or used >> offset & most != turn:
-                        at = following[at]
-                        continue
-                    now += 1 << offset
-                situation = (start, window, now, then)
-                if eager or situation not in known:
-                    if not eager and len(known) < _MOST_REMEMBERED:
-                        known.add(situation)
-                    path.append((at, state, base, mask, used, eager))
-                    state, base, mask, used = then, start, window, now
+        if i >= 0:
+            one = act[i]
+            then = after[state].get(one, UNASKED)
+            if then == UNASKED:
+                then = step(state, one)
+            if then >= 0 and (without < 0 or step(without, one) != then):
+                window, start = mask | 1 << (rank[i] - base), base
+                if window & 1:
+                    done = ((window + 1) & ~window).bit_length() - 1
+                    window, start = window >> done, start + done
+                eager = pure[one]
+                if eager or add(known, (start, window, then), used, guard, _MOST_REMEMBERED):
+                    path.append((at, -1, state, base, mask, used, without, eager))
+                    state, base, mask, without = then, start, window, NO_WAY
                     following[before[at]], before[following[at]] = following[at], before[at]
-                    if needed[i]:
-                        end = end_of[i]
-                        following[before[end]], before[following[end]] = following[end], before[end]
-                        missing -= 1
+                    end = end_of[i]
+                    following[before[end]], before[following[end]] = following[end], before[end]
+                    missing -= 1
                     at = following[0]
                     continue
             at = following[at]
             continue
-        furthest = max(furthest, at)
+        furthest = max(furthest, at)  # a return nobody can wait for: what never returned may help
+        options = options_at(~i)
+        while turn < len(options):
+            one, unit, field, full = options[turn]
+            if used & field < full:
+                then = step(state, one)
+                new = then >= 0 and then != state and (without < 0 or step(without, one) != then)
+                if new and add(known, (base, mask, then), used + unit, guard, _MOST_REMEMBERED):
+                    break
+            turn += 1
+        if turn < len(options):
+            path.append((at, turn, state, base, mask, used, without, False))
+            state, used, without = then, used + unit, state
+            at, turn = following[0], 0
+            continue
         eager = True
         while eager:
             if not path:
                 yield problem.events.index(of[furthest])
                 return
-            at, state, base, mask, used, eager = path.pop()
-            if needed[of[at]]:
+            at, turn, state, base, mask, used, without, eager = path.pop()
+            if turn < 0:
                 end = end_of[of[at]]
                 following[before[end]] = before[following[end]] = end
+                following[before[at]] = before[following[at]] = at
                 missing += 1
-            following[before[at]] = before[following[at]] = at
-        at = following[at]
+        at, turn = (following[at], 0) if turn < 0 else (at, turn + 1)
     yield FOUND
 
 
-def _numbering(problem: Problem) -> tuple[list[int], dict[int, tuple[int, int, int]]]:
-    """The rank of each needed operation among them; and of each that is not, the field that counts its act: where it
-    begins, its mask, and how many equal ones were called before."""
-    rank, needed_so_far = [0] * len(problem), 0
-    alike: dict[int, list[int]] = {}
-    for i, needed in enumerate(problem.needed):
-        rank[i] = needed_so_far
-        needed_so_far += needed
-        if not needed:
-            alike.setdefault(problem.act[i], []).append(i)
-    fields: dict[int, tuple[int, int, int]] = {}
-    offset = 0
-    for equal in alike.values():
-        bits = len(equal).bit_length()
-        fields.update({i: (offset, (1 << bits) - 1, turn) for turn, i in enumerate(equal)})
-        offset += bits
-    return rank, fields
+class _Optional:
+    """Of the operations that never return: which had been called when another returned."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._place = {~event: at for at, event in enumerate(problem.events) if event < 0}
+        self._calls: dict[int, list[int]] = {}
+        for at, event in enumerate(problem.events):
+            if event >= 0 and not problem.needed[event]:
+                self._calls.setdefault(problem.act[event], []).append(at)
+        self._fields: dict[int, tuple[int, int]] = {}
+        self.guard = offset = 0
+        for act, calls in self._calls.items():
+            bits = len(calls).bit_length()
+            self._fields[act] = 1 << offset, ((1 << bits) - 1) << offset
+            offset += bits + 1
+            self.guard |= 1 << (offset - 1)
+        self._known: dict[int, list[_Option]] = {}
+
+    def at(self, i: int) -> list[_Option]:
+        """Those that may stand before the return of operation i."""
+        found = self._known.get(i)
+        if found is None:
+            found = self._known[i] = []
+            for act, calls in self._calls.items():
+                if count := bisect_left(calls, self._place[i]):
+                    unit, field = self._fields[act]
+                    found.append((act, unit, field, count * unit))
+        return found

@@ -2,38 +2,52 @@
 
 An operation that is left out is one of which nobody knows whether it happened: it may be in the order, within its own
 times, or not. So the fewer are kept, the more orders there are, and a set is smallest when a legal order exists as soon
-as any one of it is left out (then one exists for every proper subset as well). To find such a set is the deletion part
-of delta debugging (Zeller and Hildebrandt 2002), made short by beginning with what returned last: a contradiction lies
-in the few operations before the return at which it shows.
+as any one of it is left out (then one exists for every proper subset as well). A contradiction lies in the few
+operations before the return at which it shows, so these are asked about first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from workbench.linear.frontier import Frontier
+from workbench.linear.frontier import Frontier, most_open
 from workbench.linear.problem import Problem
-from workbench.models import State
 
 _WORK = 20_000
 """Steps of the frontier for one question: a fiftieth of a second or so."""
 _MOST_WORK = 50 * _WORK
-"""For the way to the first operation that is asked about."""
-_FIRST, _MORE = 4, 4
-"""So many operations are tried at first, and so many times as many then."""
+"""For the way to the operations that are asked about."""
+
+Refutes = Callable[[Sequence[int]], bool | None]
+"""Whether no legal order holds these operations; ``None``: that was not found out."""
 
 
-def fewest(candidates: Sequence[int], refutes: Callable[[Sequence[int]], bool | None]) -> tuple[list[int], bool]:
-    """A smallest part of candidates that refute (``None``: that was not found out), and whether each was shown to be
-    needed."""
-    kept, certain = list(candidates), True
-    for one in candidates:
-        fewer = [other for other in kept if other != one]
-        answer = refutes(fewer)
-        if answer:
-            kept = fewer
-        elif answer is None:
-            certain = False
+def fewest(known: Sequence[int], candidates: Sequence[int], refutes: Refutes) -> tuple[list[int], bool]:
+    """A smallest set that refutes, and whether each of it was shown to be needed. The ``known`` are in it, and with all
+    candidates they refute; those that come first are preferred.
+
+    Candidates are added from the first on until what is there refutes (where that is, is found by halving): the last
+    of them is needed, and nothing after it. (Marques-Silva and others call it the progression algorithm.)
+    """
+    kept, certain = list(known), True
+    left = list(candidates)
+
+    def at(count: int) -> bool:
+        nonlocal certain
+        answer = refutes([*kept, *left[:count]])
+        certain = certain and answer is not None
+        return bool(answer)
+
+    while left and not at(0):
+        low, high = 0, 1  # the first `low` do not refute
+        while high < len(left) and not at(high):
+            low, high = high, 2 * high
+        high = min(high, len(left))
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if at(middle) else (middle, high)
+        kept.append(left[high - 1])
+        left = left[: high - 1]
     return kept, certain
 
 
@@ -44,50 +58,54 @@ def smallest(problem: Problem, event: int, *, late: Callable[[], bool]) -> tuple
     With them stands, for each value that one of them saw, an operation that left it: what was read from nowhere would
     explain nothing.
     """
-    required = [~e for e in problem.events[: event + 1] if e < 0 and problem.needed[~e]]
-    count = _FIRST
-    while True:
-        kept = required[-count:]
-        refutes = _Question(problem, event, kept, late)
-        if len(kept) == len(required) or refutes(kept):
-            break
-        count *= _MORE
-    found, certain = fewest(kept, refutes)
+    *earlier, last = [~e for e in problem.events[: event + 1] if e < 0 and problem.needed[~e]]
+    refutes = _Question(problem, [last, *earlier[::-1]], late)
+    found, certain = fewest([last], earlier[::-1], refutes)
     sources = _sources(problem, found)
     if not sources:
         return sorted(found), certain
     every = sorted({*found, *sources})
-    refutes = _Question(problem, event, every, late)
-
-    def beside_sources(fewer: Sequence[int]) -> bool | None:
-        gone = set(every).difference(fewer)
-        return False if gone & set(_sources(problem, fewer)) else refutes(fewer)
-
-    found, again = fewest(every, beside_sources)
-    return found, certain and again
+    for one in [*found, *sources]:
+        fewer = [other for other in every if other != one]
+        if one not in _sources(problem, fewer):
+            answer = refutes(fewer)
+            every = fewer if answer else every
+            certain = certain and answer is not None
+    return every, certain
 
 
 class _Question:
-    """Does every order that holds these operations fail to get past the event?
+    """Does every order that holds these operations fail?
 
-    The way to the first of all candidates is gone once; from there a copy of the frontier goes on for each question.
+    What comes before the candidates is gone through once for all questions, and a copy of the frontier left where the
+    first one, two, four, … of them begin; from there it goes on to the return of the last that is asked about.
     """
 
-    def __init__(self, problem: Problem, event: int, candidates: Sequence[int], late: Callable[[], bool]) -> None:
+    def __init__(self, problem: Problem, candidates: Sequence[int], late: Callable[[], bool]) -> None:
         self.problem, self.late = problem, late
-        self.until = 1 + max(event, *(at for at, e in enumerate(problem.events) if e < 0 and ~e in candidates))
-        needed = self._only(candidates)
-        first = min(candidates)
-        begin = next(at for at, e in enumerate(problem.events) if e == first)
-        self.start: Frontier | None = Frontier(problem, needed)
-        if self.start.advance(begin, _MOST_WORK) <= 0:
-            self.start = None
+        self.call = {e: at for at, e in enumerate(problem.events) if e >= 0}
+        self.end = {~e: at for at, e in enumerate(problem.events) if e < 0}
+        begins, first = set(), len(problem.events)
+        for n, i in enumerate(candidates, 1):
+            first = min(first, self.call[i])
+            if not n & (n - 1) or n == len(candidates):
+                begins.add(first)
+        most = most_open(problem, problem.needed)
+        frontier, work = Frontier(problem, [False] * len(problem), most=most), _MOST_WORK
+        self.starts = [frontier.copy(frontier.needed)]
+        for begin in sorted(begins):
+            work = frontier.advance(begin, work)
+            if work <= 0:
+                break
+            self.starts.append(frontier.copy(frontier.needed))
 
     def __call__(self, kept: Sequence[int]) -> bool | None:
-        if self.start is None or self.late():
-            return None
-        frontier = self.start.copy(self._only(kept))
-        left = frontier.advance(self.until, _WORK)
+        if not kept or self.late():
+            return None if kept else False
+        begin = min(map(self.call.__getitem__, kept))
+        start = next(one for one in reversed(self.starts) if one.at <= begin)
+        frontier = start.copy(self._only(kept))
+        left = frontier.advance(1 + max(map(self.end.__getitem__, kept)), _WORK)
         return frontier.empty or (None if left <= 0 else False)
 
     def _only(self, kept: Sequence[int]) -> list[bool]:
@@ -111,11 +129,3 @@ def _sources(problem: Problem, kept: Sequence[int]) -> list[int]:
                 able = (j for j in range(len(problem)) if j != i and problem.called[j] <= problem.returned[i])
                 found += [j for j in able if value in left[j]][-1:]
     return found
-
-
-def possible(problem: Problem, event: int) -> tuple[State, ...]:
-    """The states in which the object may have been while the operation was open that returns with ``event``, where no
-    order gets past; none if they are too many to find."""
-    frontier = Frontier(problem, problem.needed)
-    frontier.advance(event + 1, _MOST_WORK)
-    return tuple(problem.moves.states[state] for state in sorted(frontier.last))

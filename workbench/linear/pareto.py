@@ -1,0 +1,29 @@
+"""Which optional operations were used: vectors packed into integers, a guard bit above each field.
+
+Of two that used the same or less in every field only the better one is kept.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+Key = TypeVar("Key")
+Used = tuple[int, ...]
+"""Vectors none of which is at most another in all fields."""
+
+
+def add(found: dict[Key, Used], key: Key, used: int, guard: int, most: int = 0) -> bool:
+    """Keep it and say so, unless one that used at most as much is there; drop those that used at least as much.
+
+    If there are ``most`` keys already (and it is not 0), nothing further is remembered under new ones.
+    """
+    had = found.get(key)
+    if had is None:
+        if not most or len(found) < most:
+            found[key] = (used,)
+        return True
+    for one in had:
+        if ((used | guard) - one) & guard == guard:
+            return False
+    found[key] = (*(one for one in had if ((one | guard) - used) & guard != guard), used)
+    return True
