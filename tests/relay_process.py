@@ -21,6 +21,17 @@ PIECES = st.lists(st.tuples(st.integers(0, 250), st.sampled_from([1, 10, 1000, 7
     lambda pieces: [bytes((seed + place) % 251 for place in range(997)) * (size // 997 + 1) for seed, size in pieces]
 )
 """What one side says, in pieces of many sizes."""
+WITHOUT_DOORS = """
+import sys
+from workbench.links import api, relay
+ours = api.wanted
+def wanted(entry, where=""):
+    return ours({key: value for key, value in entry.items() if key not in ("door", "of")}, where)
+api.wanted = wanted
+sys.argv[1:] = [word.replace("-host", "--host").replace("-port", "--port") for word in sys.argv[1:]]
+sys.exit(relay.main())
+"""
+"""A program: a relay that is called, and reads fields, as Toxiproxy does."""
 
 
 @contextlib.contextmanager

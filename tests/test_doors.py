@@ -9,7 +9,19 @@ import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from relay_process import PATIENCE_S, PIECES, Upstream, ask, eventually, exchange, read, refused, running, silent
+from relay_process import (
+    PATIENCE_S,
+    PIECES,
+    WITHOUT_DOORS,
+    Upstream,
+    ask,
+    eventually,
+    exchange,
+    read,
+    refused,
+    running,
+    silent,
+)
 
 from workbench.errors import LinkError, UsageError
 from workbench.links import Links
@@ -180,21 +192,8 @@ def test_what_makes_no_sense_is_refused_and_nothing_stays(links):
     assert json.loads(ask(links, "GET", "/proxies")[1]) == {}
 
 
-ORIGINAL = """
-import sys
-from workbench.links import api, relay
-ours = api.wanted
-def wanted(entry, where=""):
-    return ours({key: value for key, value in entry.items() if key not in ("door", "of")}, where)
-api.wanted = wanted
-sys.argv[1:] = [word.replace("-host", "--host").replace("-port", "--port") for word in sys.argv[1:]]
-sys.exit(relay.main())
-"""
-"""A relay that reads what Toxiproxy reads."""
-
-
 def test_a_relay_that_knows_no_doors_is_told_apart(tmp_path):
-    (tmp_path / "original.py").write_text(ORIGINAL)
+    (tmp_path / "original.py").write_text(WITHOUT_DOORS)
     argv = [sys.executable, tmp_path / "original.py", "-host", "127.0.0.1", "-port", "0"]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
