@@ -55,7 +55,8 @@ def unanswered(stack: Stack, links: list[Link]) -> str:
         for answer in [pool.submit(_answers_directly, target) for target in targets.values()]:
             answer.result()
         waited_s = [wait.result() for wait in waits]
-    names = [f"{link.source} → {link.target}" for link in asked]
+    first_clients = sorted(asked, key=lambda link: link.source not in stack.clients)
+    names = [f"{link.source} → {link.target}" for link in first_clients]
     if len(names) > MOST_NAMED:
         names[MOST_NAMED:] = ["…"]
     but = f"; {down} was down and not asked" if down else ""

@@ -7,6 +7,7 @@ hears the majority around it. Their number may be even; of three, each hears its
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -68,12 +69,12 @@ class Ring:
                 raise UnknownService(
                     f"{one} cannot be in the ring: no service of this stack is called so{nearest(one, stack)}"
                 )
-            for other in self.members:
-                if one != other and not {(one, other), (other, one)} & there:
-                    raise UsageError(
-                        f"There is no link between {one} and {other}, so they cannot be in one ring; "
-                        f"there are: {links.there(stack)}."
-                    )
+        for one, other in itertools.combinations(self.members, 2):
+            if not {(one, other), (other, one)} & there:
+                raise UsageError(
+                    f"There is no link between {one} and {other}, so they cannot be in one ring; "
+                    f"there are: {links.there(stack)}."
+                )
         return cuts.unheard(
             stack, lambda sender, hearer: sender in hears and hearer in hears and sender not in hears[hearer]
         )
