@@ -190,15 +190,25 @@ def throughput(ports: dict[str, int], rounds: int, program: str | None) -> list[
 
 
 def delays(redis_port: int) -> list[str]:
-    """Print how much later than asked an answer comes; the goals that were missed."""
+    """Print what a link and its door add to a round trip, and how much later than asked an answer comes.
+
+    Returns the goals that were missed.
+    """
     api = free_port()
     missed = []
     with running([sys.executable, "-m", "workbench.links.relay", "--port", str(api)], api):
-        link = Links(f"127.0.0.1:{api}").add("bench", "redis", upstream=f"127.0.0.1:{redis_port}")
-        with socket.create_connection((link.host, link.port)) as client:
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            without = round_trips(client)
-            print(f"{'PING through a link, no delay':32} p50 {median(without):6.2f} ms")
+        upstream = f"127.0.0.1:{redis_port}"
+        link = Links(f"127.0.0.1:{api}").add("bench", "redis", upstream=upstream, door="127.0.0.1:0")
+        ways = {"nothing": redis_port, "a link": link.port, "a link's door": int(link.door.rpartition(":")[2])}
+        with contextlib.ExitStack() as ends:
+            clients = {way: ends.enter_context(connected(port)) for way, port in ways.items()}
+            took: dict[str, list[float]] = {way: [] for way in ways}
+            for _ in range(ROUND_TRIPS // 10):  # in turn, so that the machine is as busy for each
+                for way, client in clients.items():
+                    took[way] += round_trips(client, count=10)
+            for way, each in took.items():
+                print(f"{f'PING through {way}':32} p50 {median(each):6.3f} ms")
+        with connected(link.port) as client:
             for asked in DELAYS_MS:
                 link.add("latency", latency=asked)
                 late = [took - asked for took in round_trips(client)]
@@ -211,10 +221,17 @@ def delays(redis_port: int) -> list[str]:
     return missed
 
 
-def round_trips(client: socket.socket) -> list[float]:
+def connected(port: int) -> socket.socket:
+    """A client's end that sends at once."""
+    client = socket.create_connection(("127.0.0.1", port))
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
+
+
+def round_trips(client: socket.socket, *, count: int = ROUND_TRIPS) -> list[float]:
     """How long each of many PINGs took, milliseconds."""
     took = []
-    for _ in range(ROUND_TRIPS):
+    for _ in range(count):
         began = time.perf_counter()
         client.sendall(b"PING\r\n")
         client.recv(64)

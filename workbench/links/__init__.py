@@ -2,6 +2,8 @@
 
 A link is a proxy of the relay (``workbench.links.relay``) or of a real ``toxiproxy-server``: both speak the same HTTP
 API, and ``Links`` is its client. The listening address of a link stays what it is, whatever happens behind it.
+
+Only the relay knows doors (``workbench.links.door``): one address that several links share.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ stack = Stack("redis", app={"deadline_s": 0.5}).start()
 stack["redis"].pause()
 with stack.under(Partition("app", "redis")): ...
 stack["app"].scale(2)
+Stack(redis={"replicas": 2, "sentinels": 3}).start().primary() → "redis"
 stack.stop()
 """
 
