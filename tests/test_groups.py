@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -208,6 +209,33 @@ def test_without_sentinels_the_primary_is_known_by_its_role(stack):
     assert stack["lone"].role == "primary"
 
 
+def test_what_a_group_keeps_nowhere_is_gone_with_it(run):
+    with Stack(redis={"replicas": 1, "appendonly": "no"}) as stack:
+        assert call(stack, "redis", "SET", "k", "v") == b"OK"
+        stack["redis-2"].restart().join()
+        assert call(stack, "redis-2", "GET", "k") == b"v"
+        assert eventually(lambda: not list(stack["redis"].place.data.parent.rglob("*.rdb")))
+        for name in stack:
+            stack[name].kill()
+        stack["redis"].start()
+        assert call(stack, "redis", "GET", "k") is None
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.03, 0.08, 0.12])
+def test_a_group_may_be_stopped_while_it_starts(run, after_s):
+    stack = Stack(redis=QUICK, pair=Pair(lonely=True))  # so that it cannot be faster than that
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(stack.start)
+        assert eventually(lambda: stack._state != "not started")
+        time.sleep(after_s)
+        stack.stop()
+        with pytest.raises(UsageError, match="stopped while it was starting"):
+            starting.result(10)
+    assert not any(running.alive for running in stack._running.values())
+    assert stack._folder is None or not stack._folder.exists()
+    assert stack.deaths() == []
+
+
 def test_whose_primary_is_meant_must_be_clear(stack):
     with pytest.raises(UsageError, match="it has the groups redis, lone; name one"):
         stack.primary()
@@ -240,6 +268,9 @@ def test_after_a_kill_another_one_is_primary_and_who_comes_back_follows_it(run):
         new = stack.primary()
         assert eventually(lambda: stack[new].role == "primary")
         assert call(stack, new, "GET", "k") == b"v"
+        written = stack[new].place.data / "redis.conf"
+        assert eventually(lambda: "CONFIG REWRITE" in written.read_text())
+        assert written.parent.stat().st_mode & 0o077 == 0
         stack["redis-sentinel"].kill()
         stack["redis-sentinel"].start()  # what it learned it has written down
         assert told(stack, "redis-sentinel") == stack[new].place.announced

@@ -63,7 +63,7 @@ class Redis:
     sentinels: int = 0  # who watch them all, and promote a replica when the primary is gone
     min_replicas: int = 0  # a primary that hears of fewer refuses to write; 0: it writes alone too
     min_replicas_max_lag_s: int = 10  # how long ago it may have heard of each of these
-    down_after_ms: int = 1000  # so long unanswered, and a sentinel takes it for down
+    down_after_ms: int = 1000  # so long unanswered, and a sentinel takes it for down; below 500 also who is promoted
     failover_timeout_ms: int = 10_000  # how long a failover may take before another is tried
     quorum: int = 0  # sentinels who must agree that the primary is down; 0: most of them
     parallel_syncs: int = 1  # replicas that turn to a new primary at the same time
@@ -135,6 +135,7 @@ class Redis:
             f"replica-announce-ip {host}",
             f"replica-announce-port {port}",
             "repl-diskless-sync no",  # with it, a replica waits for the next whole second before it is copied to
+            "rdb-del-sync-files yes",  # and what is kept nowhere shall not come back from such a copy
             f"min-replicas-to-write {self.min_replicas}",
             f"min-replicas-max-lag {self.min_replicas_max_lag_s}",
         ]
@@ -176,6 +177,7 @@ def configure(place: Place, *lines: str) -> None:
     common = [f"bind {place.host}", f'dir "{place.data}"', 'logfile ""', "daemonize no"]
     if place.announced is not None and _sends_from(server()):
         common.append(f"bind-source-addr {place.host}")
+    place.data.chmod(0o700)  # Redis writes its configuration anew when somebody is promoted, for everybody to read
     file = place.data / "redis.conf"
     file.touch(mode=0o600)  # it holds the password, which a command line would show to everybody
     file.write_text("\n".join([*common, *lines]) + "\n")

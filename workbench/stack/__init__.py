@@ -4,8 +4,10 @@ stack = Stack("redis", app={"deadline_s": 0.5}).start()
 stack["redis"].pause()
 with stack.under(Partition("app", "redis")): ...
 stack["app"].scale(2)
-Stack(redis={"replicas": 2, "sentinels": 3}).start().primary() → "redis"
 stack.stop()
+
+group = Stack(redis={"replicas": 2, "sentinels": 3}).start()
+group.primary() → "redis"
 """
 
 from workbench.runtimes.death import Death
