@@ -18,7 +18,9 @@ from workbench.foreign.jepsen import plain, reason
 _OPERATION = re.compile(
     r"(?:INFO\s+jepsen\.util\s+-\s+)?(?P<process>\d+|:[\w-]+)\s+:(?P<type>[\w-]+)\s+:(?P<kind>[\w-]+)\s+(?P<value>\S.*)"
 )
-_LOGGED = re.compile(r"(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s+(?P<logger>\S+)\s+-(?:\s|$)")
+_LEVEL = r"(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\b"
+_BEGINS = re.compile(_LEVEL)
+_OTHERS = re.compile(rf"{_LEVEL}\s+(?!jepsen\.util\s)\S+\s+-(?:\s|$)")
 
 
 @dataclass
@@ -41,14 +43,14 @@ class Log:
         """The events, in order. What other parts of Jepsen logged is passed over. Raises `HistoryError`, naming the
         line, for whatever is no event."""
         passing = False  # over what another logger said, which may go on for several lines
-        for number, line in enumerate(self.text.splitlines(), 1):
+        for number, line in enumerate(self.text.split("\n"), 1):
             line = line.strip()
             if match := _OPERATION.fullmatch(line):
                 passing = False
                 yield self._event(number, match)
-            elif (logged := _LOGGED.match(line)) and logged["logger"] != "jepsen.util":
+            elif _OTHERS.match(line):
                 passing = True
-            elif line and (not passing or logged):
+            elif line and (not passing or _BEGINS.match(line)):
                 raise wrong(self.file, number, f"{line[:60]!r} is no event; one reads '3 :invoke :cas [1 2]'")
 
     def _event(self, line: int, match: re.Match[str]) -> Event:

@@ -12,7 +12,7 @@ from workbench.foreign.events import history_of, wrong
 from workbench.history import History
 
 _OWN = re.compile(r"run\.json|windows\.jsonl|history\.parquet|part-\d+\.bin")
-_EDN = re.compile(r"(?:[\s,]++|;[^\n]*+)*+[\[({#]")
+_EDN = re.compile(r"(?:[\s,]++|;[^\n]*+)*+(?:[\[({#]|\Z)")
 
 
 def read(path: Any, *, model: str | None = None) -> History:
@@ -28,7 +28,7 @@ def read(path: Any, *, model: str | None = None) -> History:
         return History.read(place)
     kinds = _kinds(model)
     text, file = _text(place), str(place)
-    if not text.strip() or _EDN.match(text):
+    if _EDN.match(text):
         return history_of(jepsen.events(text, file), name="jepsen", file=file, kinds=kinds)
     return history_of(porcupine.Log(text, file).events(), name="jepsen log", file=file, kinds=kinds)
 
