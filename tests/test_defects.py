@@ -66,6 +66,16 @@ REFUTATIONS = [
         {"buffer": "0 0 0", "defect": "slow_relay,unordered_fanout,shared_room_key"},
         {"cut_loose", "same_order", "apart", "soon"},
     ),
+    (
+        "redis_sentinel",
+        {"broken_s": 0.3, "within_s": 0.5},  # healed before anybody takes the primary for down
+        {"served", "cut_loses", "guard_loses", "patient_lose"},
+    ),
+    (
+        "redis_sentinel",
+        {"near": 1, "hasty_s": 10, "tolerance": 0.0001, "broken_s": 5},
+        {"waited", "hasty_keep", "law"},
+    ),
 ]
 
 

@@ -92,7 +92,7 @@ def test_the_law_finds_the_terms_that_the_record_was_made_with(staying, moving, 
         return
     if not staying and not moving:
         assert finding.verdict == "unknown"
-        assert "predicts no loss" in finding.text
+        assert "did not go on acknowledging" in finding.text
         return
     assert finding.verdict == "held", finding.text
     assert finding.measured["stayed"] == staying

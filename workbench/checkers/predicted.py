@@ -130,7 +130,8 @@ def _terms(history: History, window: Window) -> tuple[dict[str, Any], str]:
         "predicted": rate_hz * (sum(stayed) + sum(moved)),
     }
     if not stayed and not moved:
-        return terms, f"After {window.fault} began the old primary acknowledged nothing, so the law predicts no loss"
+        text = f"After {window.fault} began the old primary did not go on acknowledging, which the law supposes"
+        return terms, text
     return terms, ""
 
 

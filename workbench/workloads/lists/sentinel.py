@@ -68,7 +68,7 @@ class Lists:
         self._nodes = [name for name in urls if re.fullmatch(rf"{re.escape(entry)}(-\d+)?", name)]
         self._sentinels = [name for name in urls if re.fullmatch(rf"{re.escape(entry)}-sentinel(-\d+)?", name)]
         self._asked: dict[int, int] = {}
-        """Of each client the sentinel that answered last, a position in ``_sentinels``."""
+        """Of each client the sentinel to begin with: the one that answered last, a position in ``_sentinels``."""
         self._names: dict[int, str] = {}
         """Of each announced port the node."""
         self._settled = False
@@ -106,6 +106,7 @@ class Lists:
         first = self._asked.get(client, turn % count)
         for place in (n % count for n in range(first, first + count)):
             name = self._sentinels[place]
+            self._asked[client] = place + 1  # also if there is no time left for it now
             try:
                 sentinel, node = await self._consult(group, name)
             except (OSError, RedisError):
