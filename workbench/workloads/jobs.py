@@ -29,7 +29,7 @@ class Jobs:
     more patient than a job may take: give `run` a ``timeout_s`` longer than every fault.
     """
 
-    keys: int = 3
+    keys: int = 8
     via: str | tuple[str, ...] = "app"
 
     def __post_init__(self) -> None:
