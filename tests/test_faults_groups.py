@@ -282,6 +282,11 @@ def test_before_a_run_the_primary_may_be_anybody(stack):
             run(stack, Appends(), faults=[between(1, 3, Kill(primary)), between(2, 4, other)])
 
 
+def test_a_role_played_by_somebody_with_whom_the_fault_makes_no_sense_is_not_possible_now(stack):
+    with pytest.raises(NotPossible, match="now: the primary is redis"):
+        stack.inflict(Partition(primary, "redis"))
+
+
 def test_a_role_is_found_by_the_stack_and_nobody_else(stack):
     with pytest.raises(UsageError, match=r"use stack\.inflict"):
         Kill(primary).begin(stack)

@@ -97,7 +97,8 @@ def test_doubts_stand_in_the_title(picture):
 
 def test_labels_of_windows_do_not_meet():
     windows = tuple(
-        Window(fault="partition app postgres", began=i / 4, healed=i / 4 + 0.1, proof="refused") for i in range(30)
+        Window(fault=f"partition app-{i % 2} mongo", began=i / 4, healed=i / 4 + 0.1, proof="refused")
+        for i in range(30)
     )
     figure = plots.rate(replace(history(), windows=(*windows, Window(fault="kill redis", began=7.9, healed=None))))
     figure.png()
@@ -107,6 +108,14 @@ def test_labels_of_windows_do_not_meet():
     for i, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[i + 1 :])
         assert not box.overlaps(figure.texts[0].get_window_extent())
+
+
+def test_what_flaps_has_one_label_and_what_comes_back_much_later_another():
+    on = (1, 1.4, 1.8, 2.2, 6)
+    windows = tuple(Window(fault="pause redis", began=began, healed=began + 0.2, proof="silent") for began in on)
+    figure = plots.rate(replace(history(), windows=windows))
+    labels = [text for text in figure.axes[0].texts if text.get_text() == "pause redis"]
+    assert [label.get_position()[0] for label in labels] == pytest.approx([1.7, 6.1])
 
 
 def test_a_label_without_room_is_cut_to_its_brackets():

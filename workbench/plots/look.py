@@ -126,17 +126,24 @@ def panel(figure: Picture, place: tuple[float, float, float, float]) -> Axes:
 
 def bands(axes: Axes, windows: Sequence[Window], until: float) -> None:
     """Grey bands from begin to heal, labelled with their verbs above the data, in two rows where they are close;
-    one that would still meet another is cut to what stands in its brackets, or left out."""
+    one that would still meet another is cut to what stands in its brackets, or left out; what flaps has one label."""
     per_second = ACROSS * WIDTH / max(until, 1e-3)  # inches
-    free = [0.0, 0.0]  # where the next label of each of two rows may begin, inches from the left end of the axis
+    labelled: list[tuple[str, float, float]] = []  # with the begin of the first and the end of the last that it is of
     for window in sorted(windows, key=lambda window: window.began):
-        healed = until if window.healed is None else min(window.healed, until)
-        axes.axvspan(window.began, healed, facecolor=BAND, alpha=0.17, linewidth=0, zorder=0)
-        for edge in (window.began, healed):
+        began, healed = window.began, until if window.healed is None else min(window.healed, until)
+        axes.axvspan(began, healed, facecolor=BAND, alpha=0.17, linewidth=0, zorder=0)
+        for edge in (began, healed):
             axes.axvline(edge, color=BAND, alpha=0.45, linewidth=0.7, zorder=2.5)
-        middle = (window.began + healed) / 2 * per_second
-        for label in (window.fault, *re.findall(r"\((.+)\)$", window.fault)):
-            wide = 0.062 * len(label) + 0.08
+        fault, first, last = labelled[-1] if labelled else ("", 0.0, 0.0)
+        if fault == window.fault and (began - last) * per_second < _wide(fault):
+            labelled[-1] = fault, first, healed
+        else:
+            labelled.append((window.fault, began, healed))
+    free = [0.0, 0.0]  # where the next label of each of two rows may begin, inches from the left end of the axis
+    for fault, began, healed in labelled:
+        middle = (began + healed) / 2 * per_second
+        for label in (fault, *re.findall(r"\((.+)\)$", fault)):
+            wide = _wide(label)
             centre = min(max(middle, wide / 2), ACROSS * WIDTH - wide / 2)
             row = next((row for row, begin in enumerate(free) if centre - wide / 2 >= begin), None)
             if row is not None:
@@ -154,6 +161,11 @@ def bands(axes: Axes, windows: Sequence[Window], until: float) -> None:
                 color="#4b5563",
                 clip_on=False,
             )
+
+
+def _wide(label: str) -> float:
+    """Inches that a label of a band takes, with a little room."""
+    return 0.062 * len(label) + 0.08
 
 
 def dots(

@@ -76,7 +76,7 @@ def check_fault(fault: object) -> None:
 def inflict(stack: Stack, fault: Fault, known: list[Inflicted]) -> Inflicted:
     """Find who is meant, begin the fault, add it to those ``known``, and ask for its proof; see `Stack.inflict`."""
     check_fault(fault)
-    fault = _played_by(fault, {role: role.find(stack) for role in _roles(fault)})
+    fault = _found(stack, fault)
     inflicted = Inflicted(fault, time.monotonic_ns(), _stack=stack)
     known.append(inflicted)
     try:
@@ -98,6 +98,17 @@ def inflict(stack: Stack, fault: Fault, known: list[Inflicted]) -> Inflicted:
         inflicted.heal()
         raise
     return inflicted
+
+
+def _found(stack: Stack, fault: Fault) -> Fault:
+    """The fault with the names of those who play its roles now. Raises `NotPossible` if it makes no sense with them."""
+    players = {role: role.find(stack) for role in _roles(fault)}
+    try:
+        found: Fault = _played_by(fault, players)
+    except UsageError as error:
+        who = ", ".join(f"the {role} is {name}" for role, name in players.items())
+        raise NotPossible(f"{fault} is not possible now: {who}. {error}") from error
+    return found
 
 
 def held_by(stack: Stack, fault: Fault) -> set[str]:
