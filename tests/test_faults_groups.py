@@ -26,7 +26,7 @@ from workbench import (
     primary,
     run,
 )
-from workbench.errors import NotPossible, UnknownService, UsageError
+from workbench.errors import LinkError, NotPossible, UnknownService, UsageError
 from workbench.faults.ring import majorities
 from workbench.stack.inflicted import held_by
 
@@ -187,6 +187,17 @@ def test_two_faults_on_one_link_heal_each_its_own(stack):
     assert not passes(stack, "minority", "redis")  # that one was refused, and has healed nothing
     other.heal()
     assert passes(stack, "client", "redis")
+
+
+def test_a_partition_that_gets_half_way_leaves_nothing(stack):
+    fault = Partition(MINORITY, MAJORITY)
+    with stack.under(fault):
+        (toxic, *_) = stack.links[0].toxics()
+    parted = [link for link in stack.links if {link.source, link.target} == {"minority", "redis-sentinel-3"}]
+    parted[0].add("timeout", name=toxic["name"], stream=toxic["stream"])  # in its way, after most are cut
+    with pytest.raises(LinkError, match="already exists"):
+        stack.inflict(fault)
+    assert all(link.toxics() == [] for link in stack.links)
 
 
 def test_what_is_down_proves_nothing_and_the_rest_does(stack):
