@@ -59,11 +59,11 @@ def enter(door, *, host):
 
 def torn_down(door, *, host):
     """Who comes from this host is sent away by RST."""
-    with enter(door, host=host) as visitor:
-        try:
+    try:
+        with enter(door, host=host) as visitor:
             visitor.recv(1)
-        except ConnectionResetError:
-            return True
+    except ConnectionResetError:
+        return True
     return False
 
 
