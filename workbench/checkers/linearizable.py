@@ -11,7 +11,7 @@ from workbench.checkers.finding import Finding, short
 from workbench.checkers.judge import FAIL, OK, judge, operation, plural
 from workbench.errors import UsageError
 from workbench.history import History, Operation
-from workbench.linear import Answer, decide
+from workbench.linear import Contradiction, decide
 from workbench.models import Model, by_name
 
 NAMED = 3
@@ -55,13 +55,13 @@ def linearizable(
         "indeterminate": count - acknowledged,
         "algorithms": ", ".join(answer.ways),
         "undecided": answer.undecided,
-        "smallest": answer.smallest,
+        "smallest": answer.against is None or answer.against.smallest,
         "seconds": time.perf_counter() - begin,
     }
     asked = f"{plural(count, 'operation')} on {plural(answer.objects, 'key')}"
-    if answer.verdict == "refuted":
-        example = [operation(history, row) for row in answer.rows]
-        text = _why(operation(history, answer.last), answer, of.name)
+    if answer.against is not None:
+        example = [operation(history, row) for row in answer.against.rows]
+        text = _why(operation(history, answer.against.last), answer.against, of.name)
         return judge(history, "refuted", text, measured=measured, counterexample=example, faults=faults)
     if not acknowledged:
         text = f"None of {plural(len(history), 'operation')} was acknowledged, so nothing is known of any order."
@@ -79,13 +79,13 @@ def linearizable(
     return judge(history, "held", text, measured=measured, faults=faults)
 
 
-def _why(last: Operation, answer: Answer, model: str) -> str:
+def _why(last: Operation, against: Contradiction, model: str) -> str:
     """The operation that fits nowhere, and what its object can have held meanwhile."""
     saw = f"{last.kind} {last.key}".strip() + f" {short(last.value) or None}"
     end = f"{last.returned:.3f} s" if last.returned == last.returned else "never"
     text = f"No order of operations explains {saw} of client {last.client} ({last.called:.3f} s to {end})"
-    if 0 < len(answer.held) <= NAMED:
-        held = " or ".join(repr(state) if len(repr(state)) <= 80 else "something else" for state in answer.held)
+    if 0 < len(against.held) <= NAMED:
+        held = " or ".join(repr(state) if len(repr(state)) <= 80 else "something else" for state in against.held)
         text += f": while it was open the {model} can only have held {held}"
-    others = len(answer.rows) - 1
+    others = len(against.rows) - 1
     return f"{text}; {plural(others, 'other operation')} suffice to show it." if others else f"{text}."

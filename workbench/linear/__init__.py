@@ -5,6 +5,6 @@ has a polynomial answer gets it (`zones`, `sets`, `queues`); for everything else
 `search`), in slices, the objects interleaved.
 """
 
-from workbench.linear.decide import Answer, decide
+from workbench.linear.decide import Answer, Contradiction, decide
 
-__all__ = ["Answer", "decide"]
+__all__ = ["Answer", "Contradiction", "decide"]

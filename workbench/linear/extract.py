@@ -12,6 +12,7 @@ import numpy.typing as npt
 from workbench.errors import UsageError
 from workbench.history import OUTCOMES, Columns
 from workbench.linear.problem import NEVER, Moves, Problem
+from workbench.linear.zones import Registers
 from workbench.models import Act, Model
 
 Ints = npt.NDArray[np.int64]
@@ -39,8 +40,10 @@ def check(columns: Columns, model: Model) -> None:
     if len(client) and client.min() >= 0 and client.max() < 65_536:
         client = client.astype(np.uint16)  # numpy sorts these by radix
     order = np.argsort(client, kind="stable")
-    client, returned, called = client[order], c.returned[order], c.called[order]
-    both = np.flatnonzero((client[1:] == client[:-1]) & (returned[:-1] > called[1:]))
+    both = _overlaps(c, order)
+    if len(both):  # two that were called at the same time may stand in the wrong order
+        order = np.lexsort((np.fmax(c.returned, c.called), c.called, c.client))
+        both = _overlaps(c, order)
     if len(both):
         first, then = int(order[both[0]]), int(order[both[0] + 1])
         raise UsageError(
@@ -49,10 +52,31 @@ def check(columns: Columns, model: Model) -> None:
         )
 
 
-def objects(columns: Columns, model: Model) -> Ints:
-    """The number of the object each row belongs to: a key of a workload, or the workload."""
-    workload = columns.workload.codes.astype(np.int64)
-    return workload * len(columns.key.names) + columns.key.codes if model.per_key else workload
+def _overlaps(columns: Columns, order: Ints) -> Ints:
+    """Where in this order one follows another of the same client that had not returned."""
+    c = columns
+    client, returned, called = c.client[order], c.returned[order], c.called[order]
+    return np.flatnonzero((client[1:] == client[:-1]) & (returned[:-1] > called[1:]))
+
+
+def objects(columns: Columns, model: Model, rows: Ints) -> tuple[Ints, int]:
+    """The number, from 0, of the object each row belongs to: a key of a workload, or the workload; and how many."""
+    of = columns.workload.codes[rows].astype(np.int64)
+    if model.per_key:
+        of = of * len(columns.key.names) + columns.key.codes[rows]
+    there = np.bincount(of) > 0
+    numbers = np.cumsum(there) - 1
+    return numbers[of], int(np.count_nonzero(there))
+
+
+def registers(columns: Columns, rows: Ints, of: Ints) -> Registers:
+    """The reads and writes among these rows, for `zones`: all of them, those that say nothing with value ``None``."""
+    c = columns
+    returned = c.returned[rows]
+    write = c.kind.codes[rows] == c.kind.code("write")
+    sure = c.outcome[rows] == OK
+    never = np.isnan(returned) | ~sure
+    return Registers(write, of, c.value[rows], c.called[rows], np.where(never, NEVER, returned), says=write | sure)
 
 
 def problems(columns: Columns, model: Model, rows: Ints, of: Ints) -> Iterator[Problem]:

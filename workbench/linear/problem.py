@@ -7,7 +7,7 @@ are numbered in the order of their calls.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from workbench.models import IMPOSSIBLE, Act, Model, State
@@ -72,6 +72,18 @@ class Problem:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def part(self, chosen: Iterable[int]) -> Problem:
+        """Only these operations of it."""
+        keep = sorted(set(chosen))
+        return Problem(
+            rows=[self.rows[i] for i in keep],
+            act=[self.act[i] for i in keep],
+            called=[self.called[i] for i in keep],
+            returned=[self.returned[i] for i in keep],
+            needed=[self.needed[i] for i in keep],
+            moves=self.moves,
+        )
 
 
 def in_order(called: Sequence[float], returned: Sequence[float]) -> list[int]:
