@@ -7,9 +7,10 @@ Matplotlib is imported when the first picture is drawn.
 from workbench.plots.capacity import capacity
 from workbench.plots.deliveries import deliveries
 from workbench.plots.delivery import delivery
+from workbench.plots.history import history
 from workbench.plots.latency import latency
 from workbench.plots.matrix import matrix
 from workbench.plots.rate import rate
 from workbench.plots.timeline import timeline
 
-__all__ = ["capacity", "deliveries", "delivery", "latency", "matrix", "rate", "timeline"]
+__all__ = ["capacity", "deliveries", "delivery", "history", "latency", "matrix", "rate", "timeline"]
