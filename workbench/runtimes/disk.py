@@ -64,8 +64,7 @@ class Disk:
     def pid(self) -> int:
         """Whose mounts the service is to see. Raises `ServiceError` if the disk is gone, and its contents with it."""
         if self._child is None or not self._child.alive:
-            how = "was not started" if self._child is None else how_it_ended(self._child.returncode)
-            raise ServiceError(f"The disk of {self.name} {how}: nothing on it can be relied on. Make a new stack.")
+            raise ServiceError(f"{self._gone()}: nothing on it can be relied on. Make a new stack.")
         return self._child.pid
 
     @property
@@ -77,7 +76,7 @@ class Disk:
         if self._child is not None or self._ending:
             return
         argv = disks.command(self._folder, self._aside)
-        self._child = keeper().spawn(argv, env={}, cwd="/", log=self._log, pipes=True, on_exit=self._on_exit)
+        self._child = keeper().spawn(argv, cwd="/", log=self._log, pipes=True, on_exit=self._on_exit)
         answer = self._hear(self._child)
         if "error" in answer:
             self._ending = True
@@ -181,7 +180,7 @@ class Disk:
         with self._lock:
             child = self._child
             if child is None or not child.alive or child.stdin is None:
-                raise ServiceError(f"The disk of {self.name} cannot be asked to {act}: {self!r}.")
+                raise ServiceError(f"{self._gone()}: it cannot be asked to {act}.")
             try:
                 print(json.dumps({"do": act, **fields}), file=child.stdin)
             except OSError as error:
@@ -202,7 +201,7 @@ class Disk:
 
     def _spawn_probe(self, name: str, *, sync: bool) -> Child:
         argv = disks.probe(self._folder / name, size=PROBED_BYTES, sync=sync)
-        return keeper().spawn(argv, env={}, cwd="/", log=self._log, pipes=True, inside=self.pid)
+        return keeper().spawn(argv, cwd="/", log=self._log, pipes=True, inside=self.pid)
 
     def _finish(self, probe: Child) -> dict[str, float | None]:
         """What a probe saw. Raises `NotProven` if it did not come back."""
@@ -222,6 +221,10 @@ class Disk:
         if not self._ending and self._on_death is not None:
             at_ns = child.ended_ns or time.monotonic_ns()
             self._on_death(Death(f"the disk of {self.name}", at_ns, child.returncode or 0, self._lines()))
+
+    def _gone(self) -> str:
+        how = "was not started" if self._child is None else how_it_ended(self._child.returncode)
+        return f"The disk of {self.name} {how}"
 
     def _lines(self) -> str:
         return last_lines(self._log, QUOTED_LINES)

@@ -1,0 +1,415 @@
+"""A disk forgets what was not synced and nothing else, can be slow, failing and full, and leaves nothing behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import leftovers
+import pytest
+import redis
+from disk_model import STEPS, Model, Real
+from hypothesis import given, settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from workbench import Appends, FailSync, Fill, PowerLoss, SlowSync, Stack, Stop, between, disks, durable, run
+from workbench.errors import NotPossible, ServiceError, UnknownService, UsageError
+from workbench.runtimes.children import keeper
+from workbench.runtimes.disk import Disk
+from workbench.runtimes.folders import new_folder
+
+FAULTS = [
+    (PowerLoss("redis"), "the synced one is there and the other is not"),
+    (SlowSync("redis", ms=60), "took"),
+    (FailSync("redis"), "EIO"),
+    (Fill("redis"), "no space left"),
+]
+
+each_fault = pytest.mark.parametrize(("fault", "effect"), FAULTS, ids=[repr(fault) for fault, _ in FAULTS])
+
+
+class Bench:
+    """A disk without a service. What holds it up for too long is ended: nobody could end this process otherwise."""
+
+    def __init__(self, folder):
+        self.below = folder / "data"
+        self.below.mkdir()
+        self.disk = Disk("nobody", self.below, folder / "log", None)
+        self.disk.start()
+        self._watch = threading.Timer(60, os.kill, (self.disk.pid, signal.SIGKILL))
+        self._watch.start()
+
+    @property
+    def folder(self):
+        """As those see it who are inside."""
+        return Path(f"/proc/{self.disk.pid}/root{self.below}")
+
+    def lose_power(self):
+        return self.disk.ask("forget")
+
+    def close(self):
+        self._watch.cancel()
+        self.disk.close()
+
+
+@pytest.fixture(scope="module")
+def bench():
+    folder = new_folder(keeper().keep)
+    bench = Bench(folder)
+    yield bench
+    bench.close()
+    assert names(folder) == ["data", "log"]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with Stack(redis={"disk": True, "appendfsync": "always"}) as stack:
+        yield stack
+
+
+@pytest.fixture
+def folder(bench, request):
+    """An empty folder on the disk, durable."""
+    name = f"test-{time.monotonic_ns()}"
+    (bench.folder / name).mkdir()
+    bench.disk.ask("settle")
+    return lambda: bench.folder / name
+
+
+# --- what is durable
+
+
+def test_what_was_not_synced_is_gone_and_what_was_is_there(bench, folder):
+    with (folder() / "kept").open("wb") as file:
+        file.write(b"first")
+        file.flush()
+        os.fsync(file.fileno())
+        file.write(b", second")
+        file.flush()
+        os.pwrite(file.fileno(), b"F", 0)
+    (folder() / "new").write_text("never synced")
+    assert (folder() / "kept").read_bytes() == b"First, second"
+    assert bench.lose_power() == {"files": 2, "bytes": len(", second") + len("first") + len("never synced"), "names": 1}
+    assert (folder() / "kept").read_bytes() == b"first"
+    assert not (folder() / "new").exists()
+
+
+def test_a_sync_of_anything_makes_names_durable_and_no_contents(bench, folder):
+    (folder() / "old").write_text("old")
+    bench.disk.ask("settle")
+    (folder() / "new").write_text("new")
+    (folder() / "new").rename(folder() / "old")
+    with (folder() / "other").open("w") as file:
+        os.fdatasync(file.fileno())
+    bench.lose_power()
+    assert names(folder()) == ["old", "other"]
+    assert (folder() / "old").read_bytes() == b""
+
+
+def test_a_write_that_is_to_be_durable_at_once_is(bench, folder):
+    for flag in (os.O_SYNC, os.O_DSYNC):
+        file = os.open(folder() / f"file-{flag}", os.O_CREAT | os.O_WRONLY | flag)
+        os.write(file, b"here")
+        os.close(file)
+        bench.lose_power()
+        assert (folder() / f"file-{flag}").read_bytes() == b"here"
+
+
+def test_room_that_was_allocated_is_given_back(bench, folder):
+    file = os.open(folder() / "file", os.O_CREAT | os.O_RDWR)
+    os.write(file, b"here")
+    os.fsync(file)
+    os.posix_fallocate(file, 0, 100_000)
+    os.close(file)
+    assert (folder() / "file").stat().st_size == 100_000
+    bench.lose_power()
+    assert (folder() / "file").read_bytes() == b"here"
+
+
+def test_what_is_written_below_the_disk_counts_as_durable(bench, folder):
+    below = bench.below / folder().name
+    (folder() / "mine").write_text("unsynced")
+    (below / "yours").write_text("durable")
+    assert (folder() / "yours").read_text() == "durable"
+    (below / "mine").unlink()
+    (below / "mine").write_text("another")
+    bench.lose_power()
+    assert (folder() / "mine").read_text() == "another"
+    assert (folder() / "yours").read_text() == "durable"
+
+
+def test_links_modes_and_times_are_passed_on(bench, folder):
+    one = folder() / "one"
+    one.write_text("text")
+    one.chmod(0o640)
+    os.utime(one, ns=(10**18, 2 * 10**18))
+    (folder() / "two").hardlink_to(one)
+    (folder() / "three").symlink_to("one")
+    assert (folder() / "two").stat().st_ino == one.stat().st_ino
+    assert (one.stat().st_mode & 0o777, one.stat().st_nlink, one.stat().st_mtime_ns) == (0o640, 2, 2 * 10**18)
+    assert (folder() / "three").read_text() == "text"
+    assert os.statvfs(folder()).f_bavail > 0
+    with pytest.raises(PermissionError):
+        os.mkfifo(folder() / "pipe")
+    bench.lose_power()
+    assert names(folder()) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(steps=STEPS)
+def test_it_is_what_the_model_is(bench, steps):
+    name = f"test-{time.monotonic_ns()}"
+    (bench.folder / name).mkdir()
+    bench.disk.ask("settle")
+    model, real = Model(), Real(lambda: bench.folder / name, bench.lose_power)
+    try:
+        for act, *how in [*steps, ("power",)]:
+            outcomes = []
+            for side in (model, real):
+                try:
+                    getattr(side, act)(*how)
+                    outcomes.append(0)
+                except OSError as error:
+                    outcomes.append(error.errno)
+            assert outcomes[0] == outcomes[1], (act, how)
+            if act in ("power", "sync"):
+                assert real.state() == model.state()
+    finally:
+        real.release()
+
+
+# --- faults
+
+
+@each_fault
+def test_it_bites_proves_it_and_heals(stack, fault, effect):
+    with stack.under(fault) as inflicted:
+        assert inflicted.doubt is None
+        assert effect in inflicted.proof
+    assert stack["redis"].alive
+    assert stack["redis"].ask(through="client", timeout_s=2) < 2
+    seen = stack["redis"].disk.look()
+    assert (seen["wrote_errno"], seen["synced_errno"]) == (0, 0)
+    assert stack.deaths() == []
+
+
+@each_fault
+def test_prevented_it_is_not_proven(stack, fault, effect):
+    kind = type(fault)
+    inert = type(kind.__name__, (kind,), {"begin": lambda self, stack: None})(fault.service)
+    with stack.under(inert) as inflicted:
+        assert not inflicted.proof
+        assert "redis" in inflicted.doubt
+    inert.heal(stack)
+
+
+def lossy(stack, **options):
+    return run(
+        stack,
+        Appends(keys=2),
+        faults=[between(0.5, 0.8, PowerLoss("redis"))],
+        clients=2,
+        rate_hz=100,
+        duration_s=1.3,
+        **options,
+    )
+
+
+def test_a_disk_that_forgets_nothing_is_found_out(stack, monkeypatch):
+    disk = stack["redis"].disk
+    honest = disk.ask
+    monkeypatch.setattr(
+        disk,
+        "ask",
+        lambda act, **fields: {"files": 9, "bytes": 9, "names": 9} if act == "forget" else honest(act, **fields),
+    )
+    history = lossy(stack)
+    assert [doubt.kind for doubt in history.doubts] == ["unproven"]
+    assert "4,096 of them are there" in history.doubts[0].text
+    assert durable(history).verdict == "unknown"
+
+
+def test_a_disk_that_forgets_everything_is_found_out(stack):
+    disk = stack["redis"].disk
+    with stack.under(PowerLoss("redis")) as inflicted:
+        assert inflicted.doubt is None
+    kept = disk._folder / ".workbench-synced"
+    content = kept.read_bytes()
+    kept.write_bytes(b"")
+    try:
+        with stack.under(PowerLoss("redis")) as inflicted:
+            assert "should have kept 4,096 bytes that were synced" in inflicted.doubt
+    finally:
+        kept.write_bytes(content)
+
+
+def test_power_that_was_lost_loses_nothing_that_redis_synced(stack):
+    finding = durable(lossy(stack))
+    assert finding.verdict == "held", finding
+
+
+def test_a_group_loses_nothing_that_it_synced():
+    """PostgreSQL runs as another user, SecantusDB writes through mapped memory."""
+    with Stack(postgres={"disk": True}, mongo={"disk": True, "sync_on_commit": True}) as stack:
+        workloads = [Appends(store="postgres", keys=2), Appends(store="mongo", keys=2)]
+        faults = [between(1, 1.3, PowerLoss(name)) for name in ("postgres", "mongo")]
+        history = run(stack, workloads, faults=faults, clients=8, rate_hz=40, duration_s=5)
+    assert [bool(window.proof) for window in history.windows] == [True, True]
+    finding = durable(history)
+    assert finding.verdict == "held", finding
+
+
+def append(stack):
+    with redis.Redis.from_url(stack.url("redis"), retry=Retry(NoBackoff(), 0), socket_timeout=5) as client:
+        client.rpush("list", "value")
+
+
+@pytest.mark.parametrize("fault", [FailSync("redis"), Fill("redis")], ids=repr)
+def test_a_service_that_cannot_write_may_end_and_is_started_again(stack, fault):
+    """Redis with every append synced takes a failing sync or a full disk for reason enough."""
+    with stack.under(fault):
+        before = stack["redis"].pid
+        with pytest.raises(redis.RedisError):
+            append(stack)
+        assert eventually(lambda: not stack["redis"].alive)
+    assert stack["redis"].pid not in (None, before)
+    append(stack)
+    assert stack.deaths() == []
+    with stack.under(PowerLoss("redis")):
+        pass
+    append(stack)
+
+
+def test_a_kill_does_not_wait_for_a_slow_sync(stack):
+    with stack.under(SlowSync("redis", ms=1500)), ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(append, stack)
+        time.sleep(0.3)
+        assert not writing.done()
+        began = time.monotonic()
+        stack["redis"].kill()
+        assert time.monotonic() - began < 1
+        assert isinstance(writing.exception(), redis.ConnectionError)
+    stack["redis"].start()
+
+
+def eventually(condition, within_s=5.0):
+    deadline = time.monotonic() + within_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return condition()
+
+
+def test_a_stop_and_a_start_lose_nothing(stack):
+    before = stack["redis"].disk.pid
+    with stack.under(Stop("redis")):
+        pass
+    assert stack["redis"].disk.pid == before
+    assert stack["redis"].disk.state()["writes"] > 0
+
+
+def test_what_cannot_be_is_said_before_a_run(stack):
+    with Stack("redis") as plain:
+        for fault, _ in FAULTS:
+            with pytest.raises(NotPossible, match=r"Stack\(redis=\{\"disk\": True\}\)"):
+                run(plain, Appends(), faults=[between(1, 2, fault)], duration_s=3)
+            with pytest.raises(NotPossible, match="ordinary folder"):
+                plain.inflict(fault)
+    with pytest.raises(UnknownService, match="nowhere"):
+        run(stack, Appends(), faults=[between(1, 2, PowerLoss("nowhere"))], duration_s=3)
+    with pytest.raises(UsageError, match="both hold the disk of redis"):
+        faults = [between(1, 2, PowerLoss("redis")), between(1.5, 2.5, SlowSync("redis"))]
+        run(stack, Appends(), faults=faults, duration_s=3)
+    with pytest.raises(UsageError, match="disk is True"):
+        Stack(redis={"disk": "yes"}).start()
+    for ms in (0, -1, 5000, True, "200"):
+        with pytest.raises(UsageError, match="4,000 ms"):
+            SlowSync("redis", ms=ms)
+
+
+def test_power_cannot_be_lost_twice_or_before_anything_can_be_seen_of_it(stack):
+    with stack.under(PowerLoss("redis")), pytest.raises(NotPossible, match="not running"):
+        stack.inflict(PowerLoss("redis"))
+    with stack.under(Fill("redis")), pytest.raises(NotPossible, match="0 are there"):
+        stack["redis"].disk.lose_power(stack["redis"].kill)
+    assert stack["redis"].alive
+
+
+# --- its end
+
+
+def test_the_death_of_a_disk_is_told():
+    with Stack(redis={"disk": True}) as stack:
+        disk = stack["redis"].disk
+        killer = threading.Timer(0.6, os.kill, (disk.pid, signal.SIGKILL))
+        killer.start()
+        history = run(stack, Appends(keys=2), clients=2, rate_hz=100, duration_s=2)
+        killer.join()
+        assert "died" in [doubt.kind for doubt in history.doubts]
+        assert "the disk of redis" in [death.service for death in stack.deaths()]
+        assert repr(disk) == "the disk of redis, gone"
+        with pytest.raises(ServiceError, match="killed by SIGKILL"):
+            disk.state()
+        stack["redis"].kill()
+        with pytest.raises(ServiceError, match=r"disk of redis was killed by SIGKILL.*Make a new stack"):
+            stack["redis"].start()
+        SlowSync("redis").heal(stack)
+
+
+NO_FUSE = (
+    "import sys; from workbench.disks import mount; mount.DEVICE = '/dev/no-fuse'; "
+    "from workbench.disks.program import main; sys.exit(main(*sys.argv[1:]))"
+)
+
+
+def test_without_fuse_it_is_said_why_and_what_to_do(monkeypatch):
+    monkeypatch.setattr(disks, "command", lambda *folders: [sys.executable, "-c", NO_FUSE, *map(str, folders)])
+    with pytest.raises(NotPossible, match=r"redis cannot have a disk .*/dev/no-fuse: No such file.*--device /dev/fuse"):
+        Stack(redis={"disk": True}).start()
+
+
+def test_a_disk_that_does_not_come_up_is_told_with_its_log(monkeypatch, tmp_path):
+    monkeypatch.setattr(disks, "command", lambda *_: [sys.executable, "-c", "raise SystemExit('no disk today')"])
+    (tmp_path / "data").mkdir()
+    disk = Disk("nobody", tmp_path / "data", tmp_path / "log", None)
+    with pytest.raises(ServiceError, match=r"exited with code 1(.|\n)*no disk today"):
+        disk.start()
+    disk.close()
+
+
+OWNER = """
+import os, signal, sys, time
+from workbench.runtimes.children import keeper
+from workbench.stack import Stack
+stack = Stack(redis={{"disk": True}}).start()
+disk = stack["redis"].disk.pid
+print(keeper().pid, disk, stack["redis"].pid, flush=True)
+{ending}
+"""
+ENDINGS = {
+    "it is killed": "os.kill(os.getpid(), signal.SIGKILL)",
+    "its supervisor is killed": "os.kill(keeper().pid, signal.SIGKILL); time.sleep(0.2); stack.stop()",
+    "its disk is paused": "os.kill(disk, signal.SIGSTOP); os.kill(os.getpid(), signal.SIGKILL)",
+    "its disk is killed": "os.kill(disk, signal.SIGKILL); os._exit(0)",
+    "it ends in order": "",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nothing_is_left_of_a_disk_when(ending, tmp_path):
+    argv = [sys.executable, "-c", OWNER.format(ending=ENDINGS[ending])]
+    env = {**os.environ, "WORKBENCH_RUN": str(tmp_path)}
+    with subprocess.Popen(argv, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as owner:
+        pids = [int(word) for word in owner.stdout.readline().split()]
+        assert len(pids) == 3
+        owner.wait(10)
+        assert leftovers.left(f"WORKBENCH_RUN={tmp_path}", owner.pid, pids) == []
+    assert "fuse.workbench" not in Path("/proc/self/mountinfo").read_text()
