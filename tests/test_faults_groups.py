@@ -334,7 +334,7 @@ def test_a_fault_that_makes_no_sense_is_refused(make, says):
     ("fault", "error", "says"),
     [
         (Partition(("client",), ("minority",)), UsageError, "no link between client and minority"),
-        (Partition(("redis", "redis-4"), ("redis-2",)), UnknownService, "redis-4 cannot be cut off"),
+        (Partition(("redis", "redis-4"), ("redis-2",)), UnknownService, "nobody in this stack is called redis-4"),
         (Ring("redis", "redis-2", "redis-4"), UnknownService, "redis-4 cannot be in the ring"),
         (Kill("redis-4"), UnknownService, "did you mean"),
         (Restart("redis-4"), UnknownService, "did you mean"),

@@ -60,8 +60,8 @@ def heal(cuts: Cuts, fault: object) -> None:
 
 def listed(names: Iterable[object]) -> str:
     """ "redis, minority", and "redis +4" where there are more: a label has little room."""
-    first, *rest = map(str, names)
-    return f"{first} +{len(rest)}" if len(rest) > 1 else ", ".join([first, *rest])
+    named = list(map(str, names))
+    return f"{named[0]} +{len(named) - 1}" if len(named) > 2 else ", ".join(named)
 
 
 def _of(link: Link, fault: object) -> list[str]:

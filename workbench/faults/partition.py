@@ -97,10 +97,12 @@ class Partition:
                 if link.target in asked and {link.source, link.target} & one and {link.source, link.target} & other
             ]
         if not found:
-            between = f"between {cuts.listed(_names(self.one))} and {cuts.listed(_names(self.other))}"
-            what = between if self.other else f"that {cuts.listed(_names(self.one))} could be cut off from"
-            raise UsageError(f"There is no link {what} in this stack; there are: {links.there(stack)}.")
+            raise UsageError(f"There is no link {self._where()} in this stack; there are: {links.there(stack)}.")
         return found
+
+    def _where(self) -> str:
+        one, other = cuts.listed(_names(self.one)), cuts.listed(_names(self.other))
+        return f"between {one} and {other}" if other else f"that {one} could be cut off from"
 
     def _sides(self, stack: Stack) -> tuple[set[str], set[str]]:
         """Who is on the one side, and who on the other."""
@@ -108,8 +110,8 @@ class Partition:
         for name in (*_names(self.one), *_names(self.other)):
             if name not in known:
                 raise UnknownService(
-                    f"{name} cannot be cut off: nobody in this stack is called so{nearest(str(name), known)} "
-                    f"Its links are: {links.there(stack)}."
+                    f"There is no link {self._where()}: nobody in this stack is called {name}"
+                    f"{nearest(str(name), known)} There are: {links.there(stack)}."
                 )
         one = {str(name) for name in _names(self.one)}
         if self.other:
