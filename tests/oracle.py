@@ -224,26 +224,39 @@ def _apart(rng: random.Random, operations: list[Operation]) -> list[Operation]:
 # ── as a program ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def differences(model: str, each: int, seed: int) -> Iterator[tuple[str, str]]:
+def differences(model: str, each: int, seed: int, *, most: int = 8) -> Iterator[tuple[str, str]]:
     """Of each history the right verdict, and what is wrong with that of the judge (nothing, if it is right)."""
     rng = random.Random(f"{model} {seed}")
     for _ in range(each):
-        operations = history(rng, model)
+        operations = history(rng, model, most=most)
         right = verdict(operations, model)
         found = linearizable(History.of(operations), model=model, faults=False)
-        yield right, "" if found.verdict == right and shows(found.counterexample, operations, model) else (
+        shown = shows(found.counterexample, operations, model) if right == "refuted" else not found.counterexample
+        yield right, "" if found.verdict == right and shown else (
             f"{model}: {found.verdict} instead of {right}\n  " + "\n  ".join(map(str, operations))
             + f"\n  {found}\n  counterexample:\n    " + "\n    ".join(map(str, found.counterexample))
         )  # fmt: skip
 
 
 def shows(counterexample: Sequence[Operation], operations: Sequence[Operation], model: str) -> bool:
-    """Whether these operations alone show it, whatever the others did; and none, if there are none."""
-    if not counterexample:
-        return True
-    same = [one for one in operations if one.key == counterexample[0].key]
+    """Whether these operations alone show it, whatever the others did, and each of them is needed: without it the
+    others can be ordered, or it is the one that left what another of them saw."""
+    same = [one for one in operations if counterexample and one.key == counterexample[0].key]
     needed = [one for one in same if any(_same(one, other) for other in counterexample)]
-    return len(needed) == len(counterexample) and not orderable(same, model, needed)
+    if not needed or len(needed) != len(counterexample) or orderable(same, model, needed):
+        return False
+    seen = [seen for one in needed for seen in _saw(one)]
+    return all(_left(one) in seen or orderable(same, model, [o for o in needed if o is not one]) for one in needed)
+
+
+def _saw(one: Operation) -> list[Any]:
+    if one.outcome != "ok" or one.kind not in ("read", "dequeue", "cas"):
+        return []
+    return [one.value] if one.kind != "cas" else [] if one.value[2:] else [one.value[0]]
+
+
+def _left(one: Operation) -> Any:
+    return one.value[1] if one.kind == "cas" else one.value if one.kind in ("write", "enqueue") else NO
 
 
 def _same(one: Operation, other: Operation) -> bool:
@@ -254,12 +267,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n\n")[0])
     parser.add_argument("--each", type=int, default=10_000, help="histories of each model")
     parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--most", type=int, default=8, help="operations of one history")
     parser.add_argument("models", nargs="*", default=list(STEPS))
     given = parser.parse_args()
     wrong = 0
     for model in given.models:
         begin, counts = time.perf_counter(), {"held": 0, "refuted": 0, "unknown": 0}
-        for right, difference in differences(model, given.each, given.seed):
+        for right, difference in differences(model, given.each, given.seed, most=given.most):
             counts[right] += 1
             wrong += bool(difference)
             if difference:
