@@ -110,10 +110,10 @@ def _terms(history: History, window: Window) -> tuple[dict[str, Any], str]:
     stayed: list[float] = []
     moved: list[float] = []
     cut_off = 0
-    late = acknowledged & (c.called >= window.began)
+    last = dict(zip(c.client[acknowledged].tolist(), c.called[acknowledged].tolist(), strict=True))
     for client in clients:
         until = left.get(client, end)
-        if not np.any(late & (c.client == client) & (c.called > (window.began + until) / 2)):
+        if last[client] <= (window.began + until) / 2:
             cut_off += 1
         else:
             (moved if until < healed else stayed).append(until - window.began)
