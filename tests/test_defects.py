@@ -76,6 +76,26 @@ REFUTATIONS = [
         {"near": 1, "hasty_s": 10, "tolerance": 0.0001, "broken_s": 5},
         {"waited", "hasty_keep", "law"},
     ),
+    (
+        "linearizability",
+        {"defect": "reads_from_cache"},
+        {"behind", "killed"},
+    ),
+    (
+        "linearizability",
+        {"second": "", "down_after_ms": 20_000},  # nobody is promoted, so that there is only ever one register
+        {"stale", "served", "split"},
+    ),
+    (
+        "locks",
+        {"fencing": False, "lease_ms": 20},  # shorter than a job
+        {"alone", "kept"},
+    ),
+    (
+        "locks",
+        {"pause_s": 0.2, "lease_ms": 2000},
+        {"overtaken", "lost"},
+    ),
 ]
 
 
