@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.contradictions import contradiction, spelt
 from workbench.checkers.finding import Finding, short
 from workbench.checkers.judge import FAIL, OK, judge, operation, plural
 from workbench.errors import UsageError
-from workbench.history import History, Operation
+from workbench.history import History
 from workbench.linear import Contradiction, decide
 from workbench.models import Model, by_name
 
@@ -61,7 +62,7 @@ def linearizable(
     asked = f"{plural(count, 'operation')} on {plural(answer.objects, 'key')}"
     if answer.against is not None:
         example = [operation(history, row) for row in answer.against.rows]
-        text = _why(operation(history, answer.against.last), answer.against, of.name)
+        text = _why(history, answer.against, of.name)
         return judge(history, "refuted", text, measured=measured, counterexample=example, faults=faults)
     if not acknowledged:
         text = f"None of {plural(len(history), 'operation')} was acknowledged, so nothing is known of any order."
@@ -79,13 +80,17 @@ def linearizable(
     return judge(history, "held", text, measured=measured, faults=faults)
 
 
-def _why(last: Operation, against: Contradiction, model: str) -> str:
-    """The operation that fits nowhere, and what its object can have held meanwhile."""
-    saw = f"{last.kind} {last.key}".strip() + f" {short(last.value) or None}"
+def _why(history: History, against: Contradiction, model: str) -> str:
+    """The operation that fits nowhere, and why: in words, or by what its object can have held meanwhile."""
+    last = operation(history, against.last)
     end = f"{last.returned:.3f} s" if last.returned == last.returned else "never"
-    text = f"No order of operations explains {saw} of client {last.client} ({last.called:.3f} s to {end})"
+    where = f" on {last.key}" if last.key else ""
+    text = f"No order of operations{where} explains {spelt(last)} ({last.called:.3f} s to {end})"
+    example = [operation(history, row) for row in against.rows]
+    if why := contradiction(example, model):
+        return f"{text}: {why}."
     if 0 < len(against.held) <= NAMED:
-        held = " or ".join(repr(state) if len(repr(state)) <= 80 else "something else" for state in against.held)
-        text += f": while it was open the {model} can only have held {held}"
+        held = " or ".join(short(state) or "None" for state in against.held)
+        text += f": while it was open {last.key or f'the {model}'} can only have held {held}"
     others = len(against.rows) - 1
-    return f"{text}; {plural(others, 'other operation')} suffice to show it." if others else f"{text}."
+    return f"{text}; with {plural(others, 'other operation')} it is shown." if others else f"{text}."

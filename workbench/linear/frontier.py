@@ -46,8 +46,8 @@ class Frontier:
         self._bit: dict[int, int] = {}
         self._pure: dict[int, int] = {}
         """Open needed operations: those with a pure act, by their bits."""
-        self._changing: dict[int, list[tuple[float, int]]] = {}
-        """The others by act: when each returns, and its bit; who returns first is first."""
+        self._changing: dict[int, list[tuple[int, int]]] = {}
+        """The others by act: with which event each returns, and its bit; who returns first is first."""
         self._legal: dict[int, int] = {}
         """By state: the bits of the open pure operations that are legal in it, as far as it was asked."""
         self._spare: dict[int, int] = {}
@@ -120,7 +120,7 @@ class Frontier:
         if not problem.moves.pure[act]:
             if self.needed[i]:
                 bit = self._bit[i] = self._free_bits.pop()
-                insort(self._changing.setdefault(act, []), (problem.returned[i], bit))
+                insort(self._changing.setdefault(act, []), (problem.end[i], bit))
             elif problem.returned[i] == NEVER:
                 self._classes[act][2] += 1
             else:
@@ -148,7 +148,7 @@ class Frontier:
             todo: Configurations = {}
             if unit:  # it may have happened or not: both go on, and nobody asks any more which
                 bit = self._bit[i] = self._free_bits.pop()
-                insort(self._changing.setdefault(self.problem.act[i], []), (self.problem.returned[i], bit))
+                insort(self._changing.setdefault(self.problem.act[i], []), (self.problem.end[i], bit))
                 self._free_units.append(unit)
                 for key, used in self._configurations.items():
                     for one in used:
@@ -180,7 +180,7 @@ class Frontier:
         if self._pure.pop(i, None) is not None:
             self._legal.clear()
         else:
-            self._changing[act].remove((self.problem.returned[i], bit))
+            self._changing[act].remove((self.problem.end[i], bit))
             if not self._changing[act]:
                 del self._changing[act]
         self._free_bits.append(bit)

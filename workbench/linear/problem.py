@@ -66,9 +66,16 @@ class Problem:
     moves: Moves
     events: list[int] = field(init=False)
     """``i`` where operation i is called, ``~i`` where it returns; of equal times, calls first."""
+    end: list[int] = field(init=False)
+    """Position of the event with which each returns."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "events", in_order(self.called, self.returned))
+        events, end = in_order(self.called, self.returned), [0] * len(self.rows)
+        for at, event in enumerate(events):
+            if event < 0:
+                end[~event] = at
+        object.__setattr__(self, "events", events)
+        object.__setattr__(self, "end", end)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -59,8 +59,11 @@ class _Runner:
         return NOT_YET
 
     def held(self) -> tuple[State, ...]:
-        states = self.problem.moves.states
-        return tuple(states[state] for state in sorted(self.frontier.last)) if self.frontier else ()
+        """What the object may have held when it was refuted; nothing if it takes too long to find out."""
+        if self.frontier is None:
+            return ()
+        self.frontier.advance(len(self.problem.events), _FIRST_TURN)
+        return tuple(self.problem.moves.states[state] for state in sorted(self.frontier.last))
 
 
 def race(problems: Iterable[Problem], *, late: Callable[[], bool]) -> Race:

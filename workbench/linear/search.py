@@ -107,7 +107,7 @@ class _Optional:
     """Of the operations that never return: which had been called when another returned."""
 
     def __init__(self, problem: Problem) -> None:
-        self._place = {~event: at for at, event in enumerate(problem.events) if event < 0}
+        self._end = problem.end
         self._calls: dict[int, list[int]] = {}
         for at, event in enumerate(problem.events):
             if event >= 0 and not problem.needed[event]:
@@ -127,7 +127,7 @@ class _Optional:
         if found is None:
             found = self._known[i] = []
             for act, calls in self._calls.items():
-                if count := bisect_left(calls, self._place[i]):
+                if count := bisect_left(calls, self._end[i]):
                     unit, field = self._fields[act]
                     found.append((act, unit, field, count * unit))
         return found

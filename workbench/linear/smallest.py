@@ -84,7 +84,6 @@ class _Question:
     def __init__(self, problem: Problem, candidates: Sequence[int], late: Callable[[], bool]) -> None:
         self.problem, self.late = problem, late
         self.call = {e: at for at, e in enumerate(problem.events) if e >= 0}
-        self.end = {~e: at for at, e in enumerate(problem.events) if e < 0}
         begins, first = set(), len(problem.events)
         for n, i in enumerate(candidates, 1):
             first = min(first, self.call[i])
@@ -105,7 +104,7 @@ class _Question:
         begin = min(map(self.call.__getitem__, kept))
         start = next(one for one in reversed(self.starts) if one.at <= begin)
         frontier = start.copy(self._only(kept))
-        left = frontier.advance(1 + max(map(self.end.__getitem__, kept)), _WORK)
+        left = frontier.advance(1 + max(map(self.problem.end.__getitem__, kept)), _WORK)
         return frontier.empty or (None if left <= 0 else False)
 
     def _only(self, kept: Sequence[int]) -> list[bool]:

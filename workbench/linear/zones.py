@@ -117,7 +117,7 @@ def _sorted(times: Floats, of: Ints, count: int) -> Ints:
 
 
 def _blank(values: npt.NDArray[np.object_]) -> Mask:
-    return np.fromiter((value is None for value in values), dtype=bool, count=len(values))
+    return np.asarray([value is None for value in values.tolist()], dtype=bool)
 
 
 def _numbers(

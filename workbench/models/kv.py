@@ -10,7 +10,14 @@ from typing import Any
 from workbench.errors import UsageError
 from workbench.models.model import IMPOSSIBLE, Act, State
 
-_LOST = ("a text with which nothing that was got begins",)
+
+class _Other:
+    def __repr__(self) -> str:
+        return "something else"
+
+
+_OTHER = _Other()
+"""A text with which nothing that was got begins."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class KeyValue:
         if what == "put":
             return act[1]
         if what == "append":
-            return state if state is _LOST else state + act[1]
+            return state if state is _OTHER else state + act[1]
         return state if state == act[1] else IMPOSSIBLE
 
     def condense(self, acts: Iterable[Act]) -> Callable[[State], State]:
@@ -47,7 +54,7 @@ class KeyValue:
         seen = sorted({str(act[1]) for act in acts if act[0] == "get"})
 
         def condensed(state: State) -> State:
-            place = len(seen) if state is _LOST else bisect_left(seen, state)
-            return state if place < len(seen) and seen[place].startswith(state) else _LOST
+            place = len(seen) if state is _OTHER else bisect_left(seen, state)
+            return state if place < len(seen) and seen[place].startswith(state) else _OTHER
 
         return condensed

@@ -1,0 +1,121 @@
+"""Why a few operations cannot be ordered, as the end of a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import permutations
+from typing import Any
+
+from workbench.checkers.finding import short
+from workbench.history import Operation
+from workbench.models.model import plain
+
+
+def contradiction(example: Sequence[Operation], model: str) -> str:
+    """Why these operations of one object cannot be ordered, where that can be said in a few words; else nothing."""
+    if model == "set":
+        return _of_set(example)
+    if model == "queue":
+        return _of_queue(example)
+    if model in ("register", "cas_register") and all(one.kind in ("read", "write") for one in example):
+        return _of_register(example)
+    return ""
+
+
+def spelt(one: Operation) -> str:
+    """``read 3 of client 7``."""
+    return f"{one.kind} {short(one.value) or None} of client {one.client}"
+
+
+def _of_register(example: Sequence[Operation]) -> str:
+    values = {plain(one.value): one.value for one in example}
+    groups = {value: [one for one in example if plain(one.value) == value] for value in values}
+    for value, group in groups.items():
+        if value is not None and not any(one.kind == "write" for one in group):
+            return f"nobody had written {short(values[value])} by then"
+    for older, newer in permutations(groups, 2):
+        if older is None:
+            before = [one for one in groups[newer] if one.kind == "write"]
+            later = max(groups[older], key=lambda one: one.called)
+            first = min(groups[newer], key=_end)
+            if before and _end(first) < later.called:
+                return (
+                    f"{spelt(first)} had returned before {spelt(later)} was called, which saw what was there at first"
+                )
+            continue
+        if newer is None:
+            continue
+        pairs = [(min(groups[a], key=_end), max(groups[b], key=_call)) for a, b in ((older, newer), (newer, older))]
+        if all(_end(one) < other.called for one, other in pairs):
+            told = ", and ".join(f"{spelt(one)} returned before {spelt(other)} was called" for one, other in pairs)
+            one, other = short(values[older]), short(values[newer])
+            return f"{told}, so {one} would have to be older than {other} and {other} older than {one}"
+    return ""
+
+
+def _of_set(example: Sequence[Operation]) -> str:
+    reads = [one for one in example if one.kind == "read"]
+    adds = {plain(one.value): one for one in example if one.kind == "add"}
+    shows = [set(map(plain, one.value)) for one in reads]
+    if len(example) == 1 and reads:
+        return "it shows what nobody had added by then"
+    if len(reads) == 2:
+        more, less = sorted((0, 1), key=lambda n: len(shows[n]), reverse=True)
+        lacking = _some(shows[more] - shows[less])
+        if beyond := shows[less] - shows[more]:
+            return (
+                f"{_who(reads[more])} shows {lacking} and not {_some(beyond)}, {_who(reads[less])} shows "
+                f"{_some(beyond)} and not {lacking}"
+            )
+        return f"{_who(reads[less])} lacks {lacking}, which {_who(reads[more])} shows, and that had returned before"
+    if len(reads) == 1:
+        read, shown = reads[0], shows[0]
+        missing = [one for value, one in adds.items() if value not in shown]
+        there = [one for value, one in adds.items() if value in shown]
+        if missing and there:
+            return (
+                f"{_who(read)} shows {short(there[0].value)} and lacks {short(missing[0].value)}, though "
+                f"{spelt(missing[0])} had returned before {spelt(there[0])} was called"
+            )
+        if missing:
+            return f"{_who(read)} lacks {short(missing[0].value)}, though {spelt(missing[0])} had returned before"
+        if there:
+            return f"{_who(read)} shows {short(there[0].value)}, though {spelt(there[0])} was called later"
+    return ""
+
+
+def _of_queue(example: Sequence[Operation]) -> str:
+    put = {plain(one.value): one for one in example if one.kind == "enqueue"}
+    got: dict[Any, list[Operation]] = {}
+    for one in example:
+        if one.kind == "dequeue":
+            got.setdefault(plain(one.value), []).append(one)
+    for value, those in got.items():
+        if len(those) > 1 and value is not None:
+            return f"{short(those[0].value)} came out twice"
+        if value is not None and value not in put:
+            return f"nobody had put {short(those[0].value)} in by then"
+    for first, second in permutations(put, 2):
+        came_out = second in got and (first not in got or _end(got[second][0]) < got[first][0].called)
+        if _end(put[first]) < put[second].called and came_out:
+            one, other = short(put[first].value), short(put[second].value)
+            return f"{one} was put in before {other}, and {other} came out before {one} was asked for"
+    if None in got:
+        return "there was something in it all the time while it was found empty"
+    return ""
+
+
+def _who(one: Operation) -> str:
+    return f"the {one.kind} of client {one.client} at {one.called:.3f} s"
+
+
+def _some(values: set[Any]) -> str:
+    return short(min(values, key=repr))
+
+
+def _end(one: Operation) -> float:
+    return one.returned if one.outcome == "ok" and one.returned == one.returned else float("inf")
+
+
+def _call(one: Operation) -> float:
+    return one.called
