@@ -1,10 +1,8 @@
-"""A disk as its docstring says it is, in memory; the same acts on a real one; and steps to compare the two by."""
+"""A disk as its docstring says it is, in memory, and steps to compare it with a real one by."""
 
-import contextlib
 import errno
-import mmap
-import os
 
+from disk_acts import content
 from hypothesis import strategies as st
 
 names, folders = st.sampled_from(["a", "b", "d/a"]), st.sampled_from(["d", "e"])
@@ -141,94 +139,4 @@ class Model:
         return [one for one in self.names if one.startswith(path + "/")]
 
     def state(self):
-        return {path: file if file == "folder" else file["now"] for path, file in self.names.items()}
-
-
-class Real:
-    """The same on the disk."""
-
-    def __init__(self, folder, lose_power):
-        self.folder, self.lose_power = folder, lose_power
-        self.held = None
-
-    def open(self, path, flags=os.O_RDWR):
-        return os.open(self.folder() / path, flags, 0o600)
-
-    def write(self, path, offset, size):
-        with closing(self.open(path, os.O_RDWR | os.O_CREAT)) as file:
-            os.pwrite(file, content(offset, size), offset)
-
-    def append(self, path, size):
-        with closing(self.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)) as file:
-            os.write(file, content(os.fstat(file).st_size, size))
-
-    def truncate(self, path, size):
-        os.truncate(self.folder() / path, size)
-
-    def map(self, path, offset, flush):
-        with closing(self.open(path)) as file:
-            if offset < os.fstat(file).st_size:
-                with mmap.mmap(file, 0) as mapped:
-                    mapped[offset] = ord("M")
-                    if flush:
-                        mapped.flush()
-
-    def sync(self, path):
-        with closing(self.open(path)) as file:
-            os.fsync(file)
-
-    def hold(self, path):
-        held = self.open(path)
-        self.release()
-        self.held = held
-
-    def write_held(self, offset, size):
-        if self.held is not None:
-            os.pwrite(self.held, content(offset, size), offset)
-
-    def sync_held(self):
-        if self.held is not None:
-            os.fdatasync(self.held)
-
-    def rename(self, old, new):
-        (self.folder() / old).rename(self.folder() / new)
-
-    def unlink(self, path):
-        (self.folder() / path).unlink()
-
-    def mkdir(self, path):
-        (self.folder() / path).mkdir()
-
-    def rmdir(self, path):
-        (self.folder() / path).rmdir()
-
-    def link(self, old, new):
-        (self.folder() / new).hardlink_to(self.folder() / old)
-
-    def power(self):
-        self.lose_power()
-        self.release()
-
-    def release(self):
-        if self.held is not None:
-            with contextlib.suppress(OSError):  # of a disk that lost its power
-                os.close(self.held)
-        self.held = None
-
-    def state(self):
-        top = self.folder()
-        found = {str(path.relative_to(top)): path for path in top.rglob("*")}
-        return {name: "folder" if path.is_dir() else path.read_bytes() for name, path in found.items()}
-
-
-@contextlib.contextmanager
-def closing(file):
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-def content(offset, size):
-    """Bytes that say where they were written, and are different each time they are."""
-    return bytes((offset + i + size) % 251 for i in range(size))
+        return {path: file if file == "folder" else file["now"].hex() for path, file in self.names.items()}

@@ -1,9 +1,11 @@
 """A disk forgets what was not synced and nothing else, can be slow, failing and full, and leaves nothing behind."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from pathlib import Path
 import leftovers
 import pytest
 import redis
-from disk_model import STEPS, Model, Real
+from disk_model import STEPS, Model
 from hypothesis import given, settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -37,17 +39,35 @@ class Bench:
     """A disk without a service. What holds it up for too long is ended: nobody could end this process otherwise."""
 
     def __init__(self, folder):
-        self.below = folder / "data"
-        self.below.mkdir()
-        self.disk = Disk("nobody", self.below, folder / "log", None)
+        self.home, self.data, self.log = folder, folder / "data", folder / "log"
+        self.data.mkdir()
+        self.disk = Disk("nobody", self.data, self.log, None)
         self.disk.start()
         self._watch = threading.Timer(60, os.kill, (self.disk.pid, signal.SIGKILL))
         self._watch.start()
+        acts = [sys.executable, "-I", "-S", str(Path(__file__).with_name("disk_acts.py")), str(self.data / "none")]
+        self._acts = keeper().spawn(acts, inside=self.disk.pid, log=self.log, pipes=True)
+        self._count = 0
 
-    @property
-    def folder(self):
-        """As those see it who are inside."""
-        return Path(f"/proc/{self.disk.pid}/root{self.below}")
+    def new_folder(self):
+        """Empty, durable, and where acts happen from here on; as it is seen from outside, below the disk."""
+        self._count += 1
+        self.act("move", f"folder-{self._count}")
+        self.disk.ask("settle")
+        return self.data / f"folder-{self._count}"
+
+    def act(self, act, *how):
+        """What a program inside the disk did: an errno, and what it saw."""
+        if act == "power":
+            self.lose_power()
+            return self.act("release")
+        print(json.dumps([act, *how]), file=self._acts.stdin)
+        return json.loads(self._acts.stdout.readline())
+
+    def run(self, folder, code):
+        """Run a program inside the disk."""
+        argv = [sys.executable, "-c", f"import os\nfrom pathlib import Path\n{textwrap.dedent(code)}"]
+        assert keeper().spawn(argv, cwd=folder, inside=self.disk.pid, log=self.log).wait(20) == 0, self.log.read_text()
 
     def lose_power(self):
         return self.disk.ask("forget")
@@ -55,19 +75,16 @@ class Bench:
     def close(self):
         self._watch.cancel()
         self.disk.close()
+        self._acts.kill()
+        self._acts.close()
 
 
 @pytest.fixture(scope="module")
 def bench():
-    folder = new_folder(keeper().keep)
-    bench = Bench(folder)
+    bench = Bench(new_folder(keeper().keep))
     yield bench
     bench.close()
-    assert names(folder) == ["data", "log"]
-
-
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    assert names(bench.home) == ["data", "log"]
 
 
 @pytest.fixture(scope="module")
@@ -76,115 +93,129 @@ def stack():
         yield stack
 
 
-@pytest.fixture
-def folder(bench, request):
-    """An empty folder on the disk, durable."""
-    name = f"test-{time.monotonic_ns()}"
-    (bench.folder / name).mkdir()
-    bench.disk.ask("settle")
-    return lambda: bench.folder / name
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 # --- what is durable
 
 
-def test_what_was_not_synced_is_gone_and_what_was_is_there(bench, folder):
-    with (folder() / "kept").open("wb") as file:
-        file.write(b"first")
-        file.flush()
-        os.fsync(file.fileno())
-        file.write(b", second")
-        file.flush()
-        os.pwrite(file.fileno(), b"F", 0)
-    (folder() / "new").write_text("never synced")
-    assert (folder() / "kept").read_bytes() == b"First, second"
+def test_what_was_not_synced_is_gone_and_what_was_is_there(bench):
+    folder = bench.new_folder()
+    bench.run(
+        folder,
+        """
+        with open("kept", "wb") as file:
+            file.write(b"first")
+            file.flush()
+            os.fsync(file.fileno())
+            file.write(b", second")
+            file.flush()
+            os.pwrite(file.fileno(), b"F", 0)
+        Path("new").write_text("never synced")
+        assert Path("kept").read_bytes() == b"First, second"
+        """,
+    )
     assert bench.lose_power() == {"files": 2, "bytes": len(", second") + len("first") + len("never synced"), "names": 1}
-    assert (folder() / "kept").read_bytes() == b"first"
-    assert not (folder() / "new").exists()
+    assert names(folder) == ["kept"]
+    assert (folder / "kept").read_bytes() == b"first"
+    bench.run(folder, "assert Path('kept').read_bytes() == b'first'")
 
 
-def test_a_sync_of_anything_makes_names_durable_and_no_contents(bench, folder):
-    (folder() / "old").write_text("old")
-    bench.disk.ask("settle")
-    (folder() / "new").write_text("new")
-    (folder() / "new").rename(folder() / "old")
-    with (folder() / "other").open("w") as file:
-        os.fdatasync(file.fileno())
+def test_a_sync_of_anything_makes_names_durable_and_no_contents(bench):
+    folder = bench.new_folder()
+    (folder / "old").write_text("old")
+    bench.run(
+        folder,
+        """
+        Path("new").write_text("new")
+        Path("new").rename("old")
+        with open("other", "w") as file:
+            os.fdatasync(file.fileno())
+        """,
+    )
     bench.lose_power()
-    assert names(folder()) == ["old", "other"]
-    assert (folder() / "old").read_bytes() == b""
+    assert names(folder) == ["old", "other"]
+    assert (folder / "old").read_bytes() == b""
 
 
-def test_a_write_that_is_to_be_durable_at_once_is(bench, folder):
-    for flag in (os.O_SYNC, os.O_DSYNC):
-        file = os.open(folder() / f"file-{flag}", os.O_CREAT | os.O_WRONLY | flag)
-        os.write(file, b"here")
-        os.close(file)
+def test_a_write_that_is_to_be_durable_at_once_is(bench):
+    folder = bench.new_folder()
+    for flag in ("O_SYNC", "O_DSYNC"):
+        bench.run(folder, f"os.write(os.open('{flag}', os.O_CREAT | os.O_WRONLY | os.{flag}), b'here')")
         bench.lose_power()
-        assert (folder() / f"file-{flag}").read_bytes() == b"here"
+        assert (folder / flag).read_bytes() == b"here"
 
 
-def test_room_that_was_allocated_is_given_back(bench, folder):
-    file = os.open(folder() / "file", os.O_CREAT | os.O_RDWR)
-    os.write(file, b"here")
-    os.fsync(file)
-    os.posix_fallocate(file, 0, 100_000)
-    os.close(file)
-    assert (folder() / "file").stat().st_size == 100_000
+def test_room_that_was_allocated_is_given_back(bench):
+    folder = bench.new_folder()
+    bench.run(
+        folder,
+        """
+        file = os.open("file", os.O_CREAT | os.O_RDWR)
+        os.write(file, b"here")
+        os.fsync(file)
+        os.posix_fallocate(file, 0, 100_000)
+        """,
+    )
+    assert (folder / "file").stat().st_size == 100_000
     bench.lose_power()
-    assert (folder() / "file").read_bytes() == b"here"
+    assert (folder / "file").read_bytes() == b"here"
 
 
-def test_what_is_written_below_the_disk_counts_as_durable(bench, folder):
-    below = bench.below / folder().name
-    (folder() / "mine").write_text("unsynced")
-    (below / "yours").write_text("durable")
-    assert (folder() / "yours").read_text() == "durable"
-    (below / "mine").unlink()
-    (below / "mine").write_text("another")
+def test_what_is_written_below_the_disk_counts_as_durable(bench):
+    folder = bench.new_folder()
+    bench.run(folder, "Path('mine').write_text('unsynced')")
+    (folder / "yours").write_text("durable")
+    bench.run(folder, "assert Path('yours').read_text() == 'durable'")
+    (folder / "mine").unlink()
+    (folder / "mine").write_text("another")
     bench.lose_power()
-    assert (folder() / "mine").read_text() == "another"
-    assert (folder() / "yours").read_text() == "durable"
+    assert {name: (folder / name).read_text() for name in names(folder)} == {"mine": "another", "yours": "durable"}
 
 
-def test_links_modes_and_times_are_passed_on(bench, folder):
-    one = folder() / "one"
-    one.write_text("text")
-    one.chmod(0o640)
-    os.utime(one, ns=(10**18, 2 * 10**18))
-    (folder() / "two").hardlink_to(one)
-    (folder() / "three").symlink_to("one")
-    assert (folder() / "two").stat().st_ino == one.stat().st_ino
-    assert (one.stat().st_mode & 0o777, one.stat().st_nlink, one.stat().st_mtime_ns) == (0o640, 2, 2 * 10**18)
-    assert (folder() / "three").read_text() == "text"
-    assert os.statvfs(folder()).f_bavail > 0
-    with pytest.raises(PermissionError):
-        os.mkfifo(folder() / "pipe")
+def test_links_modes_and_times_are_passed_on(bench):
+    folder = bench.new_folder()
+    bench.run(
+        folder,
+        """
+        one = Path("one")
+        one.write_text("text")
+        one.chmod(0o640)
+        os.utime(one, ns=(10**18, 2 * 10**18))
+        Path("two").hardlink_to(one)
+        Path("three").symlink_to("one")
+        seen = one.stat()
+        assert Path("two").stat().st_ino == seen.st_ino
+        assert (seen.st_mode & 0o777, seen.st_nlink, seen.st_mtime_ns) == (0o640, 2, 2 * 10**18)
+        assert Path("three").read_text() == "text"
+        assert sorted(os.listdir()) == ["one", "three", "two"]
+        assert os.statvfs(".").f_bavail > 0
+        try:
+            os.mkfifo("pipe")
+        except PermissionError:
+            raise SystemExit
+        assert False
+        """,
+    )
     bench.lose_power()
-    assert names(folder()) == []
+    assert names(folder) == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(steps=STEPS)
 def test_it_is_what_the_model_is(bench, steps):
-    name = f"test-{time.monotonic_ns()}"
-    (bench.folder / name).mkdir()
-    bench.disk.ask("settle")
-    model, real = Model(), Real(lambda: bench.folder / name, bench.lose_power)
-    try:
-        for act, *how in [*steps, ("power",)]:
-            outcomes = []
-            for side in (model, real):
-                try:
-                    getattr(side, act)(*how)
-                    outcomes.append(0)
-                except OSError as error:
-                    outcomes.append(error.errno)
-            assert outcomes[0] == outcomes[1], (act, how)
-            if act in ("power", "sync"):
-                assert real.state() == model.state()
-    finally:
-        real.release()
+    model = Model()
+    bench.new_folder()
+    for step in [*steps, ("power",)]:
+        act, *how = step
+        try:
+            expected = getattr(model, act)(*how) or 0
+        except OSError as error:
+            expected = error.errno
+        assert bench.act(act, *how)[0] == expected, step
+        if act in ("power", "sync"):
+            assert bench.act("state") == [0, model.state()]
 
 
 # --- faults
