@@ -171,6 +171,8 @@ def _go_through_versions(
     """The guarantees of writes: in every version that shows a write, what it needs stands before it."""
     written, follows = found["monotonic writes"], found["writes follow reads"]
     looked: set[int] = set()
+    early: set[int] = set()
+    uncaused: set[int] = set()
     for version in versions:
         place: dict[int, int] = {}
         for at, value in enumerate(version):
@@ -186,14 +188,14 @@ def _go_through_versions(
                 written.checked += bool(count)
                 follows.checked += bool(seen)
             if count and _reach(behind.setdefault(id(writes), []), writes, count, place) > at:
-                written.rows.append(row)
+                early.add(row)
             if seen:
                 if id(seen) not in ends:
                     ends[id(seen)] = _last(seen, place)
                 if ends[id(seen)] > at:
-                    follows.rows.append(row)
-    for broken in (written, follows):
-        broken.rows[:] = dict.fromkeys(broken.rows)
+                    uncaused.add(row)
+    written.rows += early
+    follows.rows += uncaused
 
 
 def _reach(known: list[int], writes: list[int], count: int, place: dict[int, int]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 DEEPEST = 100
@@ -109,7 +110,7 @@ class _Reader:
                 continue
             if (flat := _FLAT.match(self.text, self.at)) is not None:
                 self.at = flat.end()
-                return line, {Keyword(name): _simple(told) for name, told in _FIELDS.findall(flat[1] + " ")}
+                return line, {name: _simple(told) for name, told in _FIELDS.findall(self.text, flat.start(1), self.at)}
             found = self.read(0)
             return _NOTHING if found is _NOTHING else (line, found)
 
@@ -188,11 +189,18 @@ class _Reader:
         return repr(shown)
 
 
+@lru_cache(maxsize=1024)
+def _keyword(told: str) -> Keyword:
+    return Keyword(told[1:])
+
+
 def _simple(told: str) -> Any:
     """A value of a flat map."""
     first = told[0]
     if first == ":":
-        return Keyword(told[1:])
+        return _keyword(told)
+    if first.isdigit():
+        return int(told)
     if first == '"':
         return told[1:-1]
     if first == "[":

@@ -7,7 +7,7 @@ Jepsen's own account of the format: github.com/jepsen-io/history.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from workbench.foreign.edn import EdnError, Keyword, values
@@ -24,12 +24,13 @@ def events(text: str, file: str) -> Iterator[Event]:
 
 
 def _event(line: int, record: Any, file: str) -> Event:
-    if not isinstance(record, Mapping):
+    if not isinstance(record, dict):
         raise wrong(file, line, f"{str(plain(record))[:40]!r} is no map of an operation")
-    for field in ("type", "f", "process"):
-        if field not in record:
-            raise wrong(file, line, f"there is no :{field}; an operation has a :type, an :f, a :value and a :process")
-    kind, process, told, time = record["f"], record["process"], record["type"], record.get("time")
+    try:
+        kind, process, told, time = record["f"], record["process"], record["type"], record.get("time")
+    except KeyError as lacking:
+        what = f"there is no :{lacking.args[0]}; an operation has a :type, an :f, a :value and a :process"
+        raise wrong(file, line, what) from None
     if told not in TYPES:
         raise wrong(file, line, f"a :type is one of {', '.join(f':{known}' for known in TYPES)}, not {plain(told)!r}")
     if not isinstance(kind, str) or not isinstance(process, (int, Keyword)):
@@ -45,19 +46,21 @@ def _event(line: int, record: Any, file: str) -> Event:
         key="" if key is None else sys.intern(str(plain(key))),
         value=plain(value),
         time=time,
-        error=reason(told, value, error),
+        error="" if told in ("invoke", "ok") else reason(value, error),
     )
 
 
-def reason(told: str, value: Any, error: Any) -> str:
+def reason(value: Any, error: Any = None) -> str:
     """Why an operation did not return ok: its error; in old records a keyword in the place of its value."""
     if error is not None:
         return str(plain(error))
-    return str(value) if told in ("info", "fail") and isinstance(value, Keyword) else ""
+    return str(value) if isinstance(value, Keyword) else ""
 
 
 def plain(value: Any) -> Any:
     """A value of EDN as records here keep it: lists, sorted lists for sets, texts for keywords and for keys of maps."""
+    if value is None or type(value) is int:
+        return value
     if isinstance(value, Keyword):
         return str(value)
     if isinstance(value, tuple):

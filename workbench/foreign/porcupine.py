@@ -72,5 +72,5 @@ class Log:
             key="",
             value=kept,
             time=None,
-            error=reason(told, found, None),
+            error="" if told in ("invoke", "ok") else reason(found),
         )
