@@ -42,7 +42,7 @@ def test_two_sections_at_once_refute():
     finding = exclusive(of(*APART, third, job(4, at=1.0)))
     assert finding.verdict == "refuted"
     assert [one.value["token"] for one in finding.counterexample] == [2, 3]
-    assert "were in at once for 0.010 s" in finding.text
+    assert "under the lock of c at once for 0.010 s" in finding.text
     assert finding.measured["overlapping"] == 1
 
 

@@ -47,9 +47,9 @@ def exclusive(history: History, *, faults: bool = True) -> Finding:
     if overlapping:
         one, other = (operation(history, row) for row in pair)
         text = (
-            f"{overlapping:,} of {plural(len(found), 'critical section')} began while another of the same key was not "
-            f"over: of {one.key}, client {one.client} with token {one.value['token']} and client {other.client} with "
-            f"token {other.value['token']} were in at once for {longest_ns / 1e9:.3f} s."
+            f"Two jobs were under the lock of {one.key} at once for {longest_ns / 1e9:.3f} s, of client {one.client} "
+            f"with token {one.value['token']} and of client {other.client} with token {other.value['token']}: "
+            f"{overlapping:,} of {plural(len(found), 'critical section')} began while another of their key was in."
         )
         return judge(history, "refuted", text, measured=measured, counterexample=[one, other], faults=faults)
     if not contended:

@@ -199,6 +199,9 @@ def _labels(axes: Axes, history: History, view: _View, place: dict[int, int], sp
 def _said(history: History, row: int) -> str:
     one = operation(history, row)
     value = "None" if one.value is None and one.kind in ("read", "get", "dequeue") else short(one.value)
+    if isinstance(one.value, dict) and one.value:
+        name, first = next(iter(one.value.items()))
+        value = f"{name} {short(first)}" + ", …" * (len(one.value) > 1)
     return f"{one.kind} {value if len(value) <= 24 else value[:23] + '…'}".strip()
 
 
