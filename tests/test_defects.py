@@ -78,17 +78,17 @@ REFUTATIONS = [
     ),
     (
         "linearizability",
-        {"defect": "reads_from_cache"},
+        {"defect": "reads_from_cache", "cut_s": 0.5},
         {"behind", "killed"},
     ),
     (
         "linearizability",
-        {"second": "", "down_after_ms": 20_000},  # nobody is promoted, so that there is only ever one register
+        {"second": "", "down_after_ms": 20_000, "cut_s": 0.5},  # nobody is promoted, so that there is only ever one register
         {"stale", "served", "split"},
     ),
     (
         "locks",
-        {"fencing": False, "lease_ms": 20},  # shorter than a job
+        {"fencing": False, "lease_ms": 20, "pause_s": 0.4},  # shorter than a job
         {"alone", "kept"},
     ),
     (
