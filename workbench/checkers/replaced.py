@@ -88,7 +88,7 @@ def _takeover(history: History, at: Codes, window: Window, end: float, *, within
         f"({claimed})"
     )
     if found_s is not None:
-        text += f"; the sentinels told its address after {found_s:.2f} s"
+        text += f"; the first of them had found it after {found_s:.2f} s"
     if served_s > within_s:
         return Takeover("refuted", found_s, served_s, f"{text}.", (operation(history, first),))
     return Takeover("held", found_s, served_s, f"{text}.")
