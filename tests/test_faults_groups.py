@@ -261,6 +261,41 @@ def test_the_primary_is_found_when_the_fault_begins_and_healed_whoever_it_is_the
         assert not stack[new].paused
 
 
+def test_who_was_promoted_and_comes_back_empty_is_the_primary_of_nothing():
+    with group(down_after_ms=1000) as stack:
+        with call(stack, "redis") as client:
+            client.set("everywhere", "yes")
+            assert client.execute_command("WAIT", 2, 5000) == 2
+        stack["redis"].kill()
+        new = other_primary(stack, than="redis")
+        (follower,) = {*NODES} - {"redis", new}
+        eventually(lambda: "CONFIG REWRITE" in (stack[new].place.data / "redis.conf").read_text())
+        eventually(lambda: follows(stack, follower) == stack[new].place.announced[1])
+        stack.inflict(Restart(primary, after_s=0, empty=True)).heal()
+        assert stack[new].role == "primary"
+        for name in (new, follower):
+            eventually(lambda name=name: size(stack, name) == 0)
+
+
+def follows(stack, name):
+    """The port of whom it follows, once it is connected with it."""
+    with call(stack, name) as client:
+        said = client.info("replication")
+    return said.get("master_port") if said.get("master_link_status") == "up" else None
+
+
+def size(stack, name):
+    with call(stack, name) as client:
+        return client.dbsize()
+
+
+def eventually(true, *, within_s=15.0):
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
+
+
 def other_primary(stack, *, than, within_s=15.0):
     deadline = time.monotonic() + within_s
     while True:

@@ -166,15 +166,16 @@ class Running(Seen):
         return self
 
     def forget(self) -> None:
-        """Remove what it keeps, once it has ended: its next start is like its first.
+        """Remove what it keeps, once it has ended; how it is set stays, if it keeps that apart: see `Service`.
 
         Raises `ServiceError` while it runs.
         """
         with self._lock:
             if self.alive:
                 raise ServiceError(f"{self.name} is running: what it keeps can be removed once it has ended.")
-            self._prepared = False
-            empty(self.place.data)
+            settings = getattr(self.service, "settings_files", ())
+            self._prepared = bool(settings)
+            empty(self.place.data, but=settings)
             if self.disk is not None:
                 self.disk.renew()
 

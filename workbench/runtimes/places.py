@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from workbench.errors import ServiceError
@@ -50,10 +50,12 @@ def prepare(service: Service, place: Place) -> None:
         ) from error
 
 
-def empty(folder: Path) -> None:
-    """Remove all that is in a folder. Raises `ServiceError` if something stays."""
+def empty(folder: Path, *, but: Collection[str] = ()) -> None:
+    """Remove all that is in a folder but these. Raises `ServiceError` if something else stays."""
     try:
         for entry in folder.iterdir():
+            if entry.name in but:
+                continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:

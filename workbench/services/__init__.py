@@ -67,6 +67,8 @@ class Service(Protocol):
     What follows is there if it makes sense for it:
 
     * ``scales = True``: it keeps nothing in its process, so that several alike may serve the same clients.
+    * ``settings_files``: names of files in its folder that say how it is set and hold no data. Once prepared they are
+      its own: they stay when its data is removed, and it is not prepared again.
     * ``companions(name)``: by name, the services that start with the entry ``name`` and after it, as one group. They
       share its secrets and see its folder as ``Place.common``.
     * ``peers = True``: those of its group speak with each other both ways. Each listens at and sends from a host of its

@@ -52,6 +52,7 @@ class Redis:
     name: ClassVar[str] = "redis"
     uses: ClassVar[tuple[str, ...]] = ()
     peers: ClassVar[bool] = True
+    settings_files: ClassVar[tuple[str, ...]] = ("redis.conf",)  # and whom it follows by now
 
     appendonly: str = "yes"  # "yes" keeps a log on disk, "no" keeps memory only
     appendfsync: str = "everysec"  # when the log is synced: "always", "everysec" or "no"
