@@ -20,8 +20,9 @@ def read(path: Any, *, model: str | None = None) -> History:
     and key-value histories. What a file is, its first characters tell; in the facts stand ``record`` (what it was
     taken for) and ``clock`` ("lines" where it has no times).
 
-    With a ``model``, only its kinds of operations are taken. What a nemesis did becomes windows. Raises `HistoryError`,
-    naming the line, for what cannot be read, and `UsageError` for an unknown model.
+    With a ``model``, only its kinds of operations are taken. What a nemesis did becomes windows. A million operations
+    take some 20 s and, while they are read, 320 MB. Raises `HistoryError`, naming the line, for what cannot be read,
+    and `UsageError` for an unknown model.
     """
     place = Path(path)
     if place.is_dir() or _OWN.fullmatch(place.name):
