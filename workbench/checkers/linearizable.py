@@ -87,6 +87,8 @@ def _why(history: History, against: Contradiction, model: str) -> str:
     where = f" on {last.key}" if last.key else ""
     text = f"No order of operations{where} explains {spelt(last)} ({last.called:.3f} s to {end})"
     example = [operation(history, row) for row in against.rows]
+    if against.given:
+        text += f", with all {plural(against.given, 'operation')} that had returned before those shown"
     if why := contradiction(example, model):
         return f"{text}: {why}."
     if 0 < len(against.held) <= NAMED:

@@ -34,7 +34,9 @@ class Contradiction:
     last: int
     """The row at whose return it shows."""
     smallest: bool = True
-    """Whether each row was shown to be needed."""
+    """Whether each row was shown to be needed, and nothing but them."""
+    given: int = 0
+    """So many others, which returned before, are needed as well, for all that was found out."""
     held: tuple[State, ...] = ()
     """States in which the object may have been while the last was open, if they were found out."""
 
@@ -83,9 +85,7 @@ def decide(columns: Columns, model: Model, *, within_s: float) -> Answer:
             return Answer("unknown", count, tuple(ways), ended.undecided)
         if ended.refuted is not None:
             problem, event = ended.refuted
-            kept, certain = smallest(problem, event, late=_clock(within_s))
-            last = problem.rows[~problem.events[event]]
-            against = Contradiction(tuple(problem.rows[i] for i in kept), last, certain, ended.held)
+            against = _few(problem, event, within_s, held=ended.held)
     return Answer("held" if against is None else "refuted", count, tuple(ways), against=against)
 
 
@@ -130,9 +130,13 @@ def _shortened(problem: Problem, within_s: float) -> Contradiction:
     frontier.advance(len(problem.events), _MOST_WORK)
     if not frontier.empty:
         return Contradiction(tuple(problem.rows), problem.rows[-1], smallest=False)
-    event = frontier.at - 1
-    kept, certain = smallest(problem, event, late=_clock(within_s))
-    return Contradiction(tuple(problem.rows[i] for i in kept), problem.rows[~problem.events[event]], certain)
+    return _few(problem, frontier.at - 1, within_s)
+
+
+def _few(problem: Problem, event: int, within_s: float, *, held: tuple[State, ...] = ()) -> Contradiction:
+    few = smallest(problem, event, late=_clock(within_s))
+    rows = tuple(problem.rows[i] for i in few.kept)
+    return Contradiction(rows, problem.rows[~problem.events[event]], few.certain, few.given, held)
 
 
 def _clock(within_s: float) -> Callable[[], bool]:

@@ -19,7 +19,7 @@ _FIRST_TURN = 1_000
 _STEPS = 4
 _FIRST_STEPS = 100
 """Of the search in the first turn, and four for every operation: enough for one that never goes wrong for long."""
-_GROWTH = 2
+_GROWTH, _LONGEST_TURN = 2, 100_000
 _LARGEST = 1_000_000
 """Situations; a frontier that has more gives up, and the search is alone."""
 
@@ -86,4 +86,4 @@ def race(problems: Iterable[Problem], *, late: Callable[[], bool]) -> Race:
             return Race(undecided=undecided + len(still))
         if not still:
             return Race()
-        waiting, work = still, work * _GROWTH
+        waiting, work = still, min(work * _GROWTH, _LONGEST_TURN)

@@ -9,6 +9,7 @@ operations before the return at which it shows, so these are asked about first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from workbench.linear.frontier import Frontier, most_open
 from workbench.linear.problem import Problem
@@ -17,6 +18,9 @@ _WORK = 20_000
 """Steps of the frontier for one question: a fiftieth of a second or so."""
 _MOST_WORK = 50 * _WORK
 """For the way to the operations that are asked about."""
+
+_MANY, _HARD = 32, 32
+"""Operations that are too many to show where not each is known to be needed; questions too hard to ask more of."""
 
 Refutes = Callable[[Sequence[int]], bool | None]
 """Whether no legal order holds these operations; ``None``: that was not found out."""
@@ -51,61 +55,84 @@ def fewest(known: Sequence[int], candidates: Sequence[int], refutes: Refutes) ->
     return kept, certain
 
 
-def smallest(problem: Problem, event: int, *, late: Callable[[], bool]) -> tuple[list[int], bool]:
-    """The fewest operations that no order gets past ``event`` with, in the order of their calls; and whether each was
-    shown to be needed (not if it got ``late``, or a question was too hard).
+@dataclass(frozen=True, slots=True)
+class Few:
+    """Operations that cannot be ordered, in the order of their calls."""
+
+    kept: list[int]
+    certain: bool
+    """Whether each was shown to be needed (not if it got late, or a question was too hard)."""
+    given: int = 0
+    """So many others are needed as well, for all that was found out; they returned before."""
+
+
+def smallest(problem: Problem, event: int, *, late: Callable[[], bool]) -> Few:
+    """The fewest operations that no order gets past ``event`` with.
 
     With them stands, for each value that one of them saw, an operation that left it: what was read from nowhere would
-    explain nothing.
+    explain nothing. If it is too hard to find out which of many are needed, those that returned last are told from one
+    another, and all before them are taken as given.
     """
     *earlier, last = [~e for e in problem.events[: event + 1] if e < 0 and problem.needed[~e]]
-    refutes = _Question(problem, [last, *earlier[::-1]], late)
-    found, certain = fewest([last], earlier[::-1], refutes)
+    earlier.reverse()
+    refutes = _Question(problem, [last, *earlier], late)
+    found, certain = fewest([last], earlier, refutes)
+    if not certain and len(found) > _MANY:
+        refutes = _Question(problem, [last, *earlier[:_MANY]], late, given=earlier[_MANY:])
+        found, _ = fewest([last], earlier[:_MANY], refutes)
+        return Few(sorted(found), certain=False, given=len(earlier) - _MANY)
     sources = _sources(problem, found)
-    if not sources:
-        return sorted(found), certain
     every = sorted({*found, *sources})
-    for one in [*found, *sources]:
+    for one in [*found, *sources] if sources else []:
         fewer = [other for other in every if other != one]
         if one not in _sources(problem, fewer):
             answer = refutes(fewer)
             every = fewer if answer else every
             certain = certain and answer is not None
-    return every, certain
+    return Few(every, certain)
 
 
 class _Question:
-    """Does every order that holds these operations fail?
+    """Does every order that holds these operations, and those that are given, fail?
 
     What comes before the candidates is gone through once for all questions, and a copy of the frontier left where the
     first one, two, four, … of them begin; from there it goes on to the return of the last that is asked about.
     """
 
-    def __init__(self, problem: Problem, candidates: Sequence[int], late: Callable[[], bool]) -> None:
-        self.problem, self.late = problem, late
+    def __init__(
+        self, problem: Problem, candidates: Sequence[int], late: Callable[[], bool], *, given: Sequence[int] = ()
+    ) -> None:
+        self.problem, self.late, self.given = problem, late, given
+        self.hard = 0
         self.call = {e: at for at, e in enumerate(problem.events) if e >= 0}
         begins, first = set(), len(problem.events)
         for n, i in enumerate(candidates, 1):
             first = min(first, self.call[i])
             if not n & (n - 1) or n == len(candidates):
                 begins.add(first)
-        most = most_open(problem, problem.needed)
-        frontier, work = Frontier(problem, [False] * len(problem), most=most), _MOST_WORK
-        self.starts = [frontier.copy(frontier.needed)]
+        if given:
+            begins = {first}
+        needed, most = self._only(given), most_open(problem, problem.needed)
+        frontier, work = Frontier(problem, needed, most=most), _MOST_WORK
+        self.starts = [frontier.copy(needed)]
         for begin in sorted(begins):
             work = frontier.advance(begin, work)
             if work <= 0:
                 break
-            self.starts.append(frontier.copy(frontier.needed))
+            self.starts.append(frontier.copy(needed))
 
     def __call__(self, kept: Sequence[int]) -> bool | None:
-        if not kept or self.late():
-            return None if kept else False
+        if not kept:
+            return False
+        if self.hard > _HARD or self.late():
+            return None
         begin = min(map(self.call.__getitem__, kept))
         start = next(one for one in reversed(self.starts) if one.at <= begin)
-        frontier = start.copy(self._only(kept))
+        frontier = start.copy(self._only([*kept, *self.given]))
         left = frontier.advance(1 + max(map(self.problem.end.__getitem__, kept)), _WORK)
-        return frontier.empty or (None if left <= 0 else False)
+        answer = frontier.empty or (None if left <= 0 else False)
+        self.hard += answer is None
+        return answer
 
     def _only(self, kept: Sequence[int]) -> list[bool]:
         needed = [False] * len(self.problem)
