@@ -152,9 +152,15 @@ def simulated(
             returned = math.nan
         found.append(
             Operation(
-                client=client, kind=kind, key="k", value=value, called=called, returned=returned, outcome=outcome,
+                client=client,
+                kind=kind,
+                key="k",
+                value=value,
+                called=called,
+                returned=returned,
+                outcome=outcome,
                 workload="w",
-            )  # fmt: skip
+            )
         )
     for _ in range(dice.randint(2, 5) if planted else 0):
         i, j = dice.randrange(len(found)), dice.randrange(len(found))

@@ -78,7 +78,8 @@ def _of_set(example: Sequence[Operation]) -> str:
                 f"{spelt(missing[0])} had returned before {spelt(there[0])} was called"
             )
         if missing:
-            return f"{_who(read)} lacks {short(missing[0].value)}, though {spelt(missing[0])} had returned before"
+            what = "" if _end(missing[0]) < read.called else " something was added that it shows"
+            return f"{_who(read)} lacks {short(missing[0].value)}, though {spelt(missing[0])} had returned before{what}"
         if there:
             return f"{_who(read)} shows {short(there[0].value)}, though {spelt(there[0])} was called later"
     return ""

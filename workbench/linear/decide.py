@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from workbench.errors import UsageError
 from workbench.history import Columns
 from workbench.linear.extract import FAIL, Ints, check, objects, problems, registers
 from workbench.linear.frontier import Frontier
@@ -68,7 +69,12 @@ def decide(columns: Columns, model: Model, *, within_s: float) -> Answer:
     against: Contradiction | None = None
     if count and _is_plain_register(columns, model, rows):
         ways.append("zones")
-        found = zones(registers(columns, rows, of))
+        try:
+            found = zones(registers(columns, rows, of))
+        except UsageError:
+            for _ in problems(columns, model, rows, of):
+                pass  # this way the row is named
+            raise
         if len(found.refuted):
             few = rows[found.refuted]
             problem = next(problems(columns, model, few, np.zeros(len(few), dtype=np.int64)))
