@@ -394,3 +394,21 @@ def test_a_finding_shows_its_sentence_and_its_counterexample():
     assert "[2, 3, 4, … 38, 39] (38 values)" in shown
     assert "&lt;b&gt;" in shown
     assert "<b>" not in shown
+
+
+def test_durable_spares_what_a_store_may_lose():
+    """A fault from 3 to 4 s; of what was acknowledged in the second before it, nothing was promised."""
+    old, young, during = append(1, 0.5), append(2, 2.4), append(3, 3.5)
+    finding = durable(of(old, young, during, read([1], 6)), spared_s=1)
+    assert finding.verdict == "held"
+    assert (finding.measured["acknowledged"], finding.measured["lost"], finding.measured["spared"]) == (1, 0, 2)
+    assert finding.measured["spared_oldest_s"] == pytest.approx(3 - young.returned)
+    assert "2 younger ones were lost" in finding.text
+    assert durable(of(old, young, during, read([1], 6))).verdict == "refuted"
+    refuted = durable(of(old, young, read([2], 6)), spared_s=1)
+    assert refuted.verdict == "refuted"
+    assert refuted.counterexample[0].value == 1
+    assert durable(of(young, during, read([], 6)), spared_s=1).verdict == "unknown"
+    for spared_s in (-1, True, "1"):
+        with pytest.raises(UsageError, match="spared_s"):
+            durable(of(old, read([1], 6)), spared_s=spared_s)

@@ -100,6 +100,16 @@ async def test_what_is_too_much_is_not_moved(stack):
         assert bank.closed
 
 
+def test_a_transfer_that_is_two_transactions_is_seen_in_its_middle(stack):
+    history = run(stack, Transfers(how="apart"), clients=4, duration_s=1, rate_hz=60)
+    assert conserved(history, total=Transfers().total).measured["worst_drift"] < 0
+    with Stack(bank={"service": "postgres"}) as other:
+        workload = Transfers(how="atomic", at="bank")
+        history = run(other, workload, clients=2, duration_s=0.5, rate_hz=60)
+        assert history.columns.workload.names == ("transfers in bank at read committed (atomic)",)
+        assert conserved(history, total=workload.total).verdict == "held"
+
+
 @played
 async def test_a_refused_transaction_is_undone_before_anything_else_is_asked(stack):
     workload = Transfers(isolation="repeatable read", accounts=2)
@@ -157,8 +167,9 @@ def test_only_the_first_client_reads_at_the_end():
     ("fields", "said"),
     [
         ({"isolation": "none"}, "no isolation level isolation='none'"),
-        ({"how": "luck"}, "one of read-modify-write, atomic, retry; got how='luck'"),
+        ({"how": "luck"}, "one of read-modify-write, atomic, retry, apart; got how='luck'"),
         ({"how": "retry"}, "At read committed no transaction is refused"),
+        ({"at": ""}, "at names an entry of the stack; got at=''"),
         ({"accounts": 1}, "between 2 to 1000 accounts; got accounts=1"),
         ({"accounts": 2.5}, "between 2 to 1000 accounts"),
         ({"balance": -1}, "begins with a whole number of 0 or more; got balance=-1"),
@@ -266,7 +277,7 @@ def test_a_total_survives_a_kill():
             [Transfers(how="atomic"), Appends(store="postgres")],
             faults=[between(0.6, 0.8, Kill("postgres"))],
             clients=4,
-            rate_hz=150,
+            rate_hz=60,
             duration_s=1.5,
             timeout_s=2,
         )

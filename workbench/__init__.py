@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from workbench.faults import FailSync as FailSync
     from workbench.faults import Fill as Fill
     from workbench.faults import Kill as Kill
+    from workbench.faults import Lose as Lose
     from workbench.faults import Misbehave as Misbehave
     from workbench.faults import Nothing as Nothing
     from workbench.faults import Partition as Partition
@@ -116,6 +117,7 @@ _HOME = {
             "FailSync",
             "Fill",
             "Kill",
+            "Lose",
             "Misbehave",
             "Nothing",
             "Partition",

@@ -17,6 +17,7 @@ from workbench.faults.delay import Delay
 from workbench.faults.fail_sync import FailSync
 from workbench.faults.fill import Fill
 from workbench.faults.kill import Kill
+from workbench.faults.lose import Lose
 from workbench.faults.misbehave import Misbehave
 from workbench.faults.nothing import Nothing
 from workbench.faults.partition import Partition
@@ -36,6 +37,7 @@ __all__ = [
     "FailSync",
     "Fill",
     "Kill",
+    "Lose",
     "Misbehave",
     "Nothing",
     "Partition",

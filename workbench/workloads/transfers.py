@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from workbench.history import Outcome
     from workbench.workloads.sql import Sql
 
-How = Literal["read-modify-write", "atomic", "retry"]
+How = Literal["read-modify-write", "atomic", "retry", "apart"]
+
+_MOVES = {"atomic": "compute", "apart": "compute_apart"}
 
 MOST = 9
 """A transfer is of 1 to `MOST`."""
 
 MOST_TRIES = 100
 """So often `retry` tries in all …"""
+
+APART_S = 0.1
+"""So long the application does something else between the two transactions of a transfer that is done `apart`."""
 
 PAUSE_S = 0.032
 """… and rests for a random part of at most so long before it tries again; at first of a sixteenth of that."""
@@ -36,7 +41,9 @@ class Transfers:
     ``how`` a transfer is done: "read-modify-write": both balances are read, the application computes what they become,
     and both are written; "atomic": two updates in which the database computes; "retry": like the first, and done again
     from the start when the database refuses it because it met others (SQLSTATE 40001 and 40P01), as an application's
-    transaction function does. Accounts are written in the order of their names, so that none waits for the other.
+    transaction function does; "apart": like the second, each update in a transaction of its own, and meanwhile the
+    application asks somebody else. Accounts are written in the order of their names, so that none waits for the other.
+    ``at`` is the name of the PostgreSQL in the stack, if it has another one there.
 
     Kinds: ``read`` (value: balance by account) and ``transfer`` (value: ``{"from", "to", "amount"}``, and when it is
     ok ``moved``: nothing where the balance was too low, ``tries``, and where the application computes ``saw``, the two
@@ -45,6 +52,7 @@ class Transfers:
 
     isolation: Level = "read committed"
     how: How = "read-modify-write"
+    at: str = "postgres"
     accounts: int = 4
     balance: int = 1000
     read_share: float = 0.2
@@ -58,6 +66,8 @@ class Transfers:
                 "At read committed no transaction is refused because it met others, so how='retry' has nothing to do "
                 "again. Retry at repeatable read or serializable."
             )
+        if not (isinstance(self.at, str) and self.at):
+            raise UsageError(f"at names an entry of the stack; got at={self.at!r}.")
         if not (type(self.accounts) is int and 2 <= self.accounts <= 1000):
             raise UsageError(f"Money is moved between 2 to 1000 accounts; got accounts={self.accounts!r}.")
         if not (type(self.balance) is int and self.balance >= 0):
@@ -67,11 +77,12 @@ class Transfers:
 
     @property
     def name(self) -> str:
-        return f"transfers at {self.isolation} ({self.how})"
+        where = f" in {self.at}" if self.at != "postgres" else ""
+        return f"transfers{where} at {self.isolation} ({self.how})"
 
     @property
     def services(self) -> tuple[str, ...]:
-        return ("postgres",)
+        return (self.at,)
 
     @property
     def connect_kind(self) -> None:
@@ -87,8 +98,8 @@ class Transfers:
 
         table = f"transfers_{run}"
         rows = [(f"a{number}", self.balance) for number in range(self.accounts)]
-        await make_table(urls["postgres"], table, "account text PRIMARY KEY, balance bigint NOT NULL", rows)
-        return urls["postgres"], table
+        await make_table(urls[self.at], table, "account text PRIMARY KEY, balance bigint NOT NULL", rows)
+        return urls[self.at], table
 
     async def connect(self, shared: Any, client: int) -> Bank:
         from workbench.workloads.sql import AS_IF_LARGE, Sql
@@ -118,7 +129,7 @@ class Transfers:
     async def _once(self, connection: Bank, ask: Ask, tries: int) -> dict[str, Any]:
         if ask.kind == "read":
             return await connection.read()
-        move = connection.compute if self.how == "atomic" else connection.read_modify_write
+        move = getattr(connection, _MOVES.get(self.how, "read_modify_write"))
         done = await move(ask.value["from"], ask.value["to"], ask.value["amount"])
         return {**ask.value, **done, "tries": tries}
 
@@ -174,6 +185,13 @@ class Bank:
                     transaction.undo = True
                     break
         return {"moved": 0 if transaction.undo else amount}
+
+    async def compute_apart(self, source: str, sink: str, amount: int) -> dict[str, Any]:
+        if not await self._session.execute(self._add, (-amount, source, -amount)):
+            return {"moved": 0}
+        await asyncio.sleep(APART_S)
+        await self._session.execute(self._add, (amount, sink, amount))
+        return {"moved": amount}
 
     async def close(self) -> None:
         await self._session.close()

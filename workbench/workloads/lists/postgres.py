@@ -1,8 +1,12 @@
-"""A row per append. Every statement is a transaction of its own."""
+"""A row per append. Every statement is a transaction of its own.
+
+Where the store has a standby, clients know the addresses of both and take the one that takes writes, as libpq does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
@@ -27,9 +31,12 @@ class Connection:
         )
 
     async def read(self, key: str) -> list[int]:
-        rows = await self._session.execute(
-            "SELECT value FROM appends WHERE run = %s AND key = %s ORDER BY place", (self._run, key)
-        )
+        try:
+            rows = await self._session.execute(
+                "SELECT value FROM appends WHERE run = %s AND key = %s ORDER BY place", (self._run, key)
+            )
+        except psycopg.errors.UndefinedTable:  # lost as well: it was made before the first append
+            return []
         return [value for (value,) in rows]
 
     async def close(self) -> None:
@@ -38,7 +45,7 @@ class Connection:
 
 class Lists:
     def __init__(self, urls: Mapping[str, str], run: str, store: str) -> None:
-        self._url, self._run = urls[store], run
+        self._url, self._run = whichever_writes([url for name, url in urls.items() if _belongs(name, store)]), run
 
     async def prepare(self) -> None:
         async with await psycopg.AsyncConnection.connect(self._url) as connection:
@@ -51,3 +58,17 @@ class Lists:
 
     async def connect(self) -> Connection:
         return Connection(await Sql.to(self._url), self._run)
+
+
+def whichever_writes(urls: list[str]) -> str:
+    """One address for all members of a group: who takes writes is found at every connection."""
+    first = urlsplit(urls[0])
+    if len(urls) == 1:
+        return urls[0]
+    login = first.netloc.rpartition("@")[0]
+    hosts = ",".join(urlsplit(url).netloc.rpartition("@")[2] for url in urls)
+    return urlunsplit(first._replace(netloc=f"{login}@{hosts}", query="target_session_attrs=read-write"))
+
+
+def _belongs(name: str, store: str) -> bool:
+    return name == store or name.startswith(f"{store}-")
