@@ -1,7 +1,9 @@
 """Faults on groups: sides, one-way, rings, restarts, and whoever is the primary; each proven, and healed of itself."""
 
 import itertools
+import os
 import re
+import signal
 import time
 from dataclasses import dataclass, fields
 
@@ -244,6 +246,24 @@ def test_a_restart_that_gets_half_way_is_brought_to_its_end(stack):
     with pytest.raises(KeyboardInterrupt):
         stack.inflict(Interrupted("redis-2"))
     assert passes(stack, "client", "redis-2")
+
+
+@pytest.mark.parametrize("kind", [Kill, Stop, Restart])
+def test_what_was_interrupted_before_the_process_was_gone_is_healed(stack, kind):
+    """Ctrl-C right after the signal was sent: the process is there for a moment, and soon it is not."""
+
+    @dataclass(frozen=True)
+    class Interrupted(kind):
+        def begin(self, stack):
+            running = stack[self.service]
+            running._asked_to_end = True
+            os.kill(running.pid, signal.SIGKILL)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stack.inflict(Interrupted("redis-3"))
+    time.sleep(0.1)
+    assert passes(stack, "client", "redis-3")
 
 
 # --- the primary

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -41,6 +42,28 @@ def test_the_end_of_a_child_is_told_with_its_code_and_time():
     assert began < child.ended_ns < time.monotonic_ns()
     assert repr(child).endswith("ended with 7")
     assert not child.signal(signal.SIGTERM)
+
+
+def test_a_start_that_is_interrupted_leaves_nothing():
+    """As by Ctrl-C while the supervisor starts it: whoever asked for it gets no child, so nobody could end it."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    os.kill(keeper().pid, signal.SIGSTOP)  # so that it is certainly not there yet
+    goes_on = threading.Timer(0.3, os.kill, (keeper().pid, signal.SIGCONT))
+    goes_on.start()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            keeper().spawn(["sleep", "31.4159"])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        goes_on.join()
+    python("").wait(5)  # by now that other one would be there
+    assert eventually(lambda: not sleeping("31.4159"))
+
+
+def sleeping(how_long):
+    lines = [file.read_bytes() for file in Path("/proc").glob("[0-9]*/cmdline") if os.access(file, os.R_OK)]
+    return [line for line in lines if line.split(b"\0")[:2] == [b"sleep", how_long.encode()]]
 
 
 def test_pipes_carry_lines():

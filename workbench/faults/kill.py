@@ -35,5 +35,4 @@ class Kill:
         return refused(processes.of(stack, self.service))
 
     def heal(self, stack: Stack) -> None:
-        if not processes.of(stack, self.service).alive:
-            processes.of(stack, self.service).start()
+        processes.of(stack, self.service).start()

@@ -40,5 +40,4 @@ class PowerLoss:
         return f"{refused(processes.of(stack, self.service))}; {disks.of(stack, self.service, _VERB).forgot()}"
 
     def heal(self, stack: Stack) -> None:
-        if not processes.of(stack, self.service).alive:
-            processes.of(stack, self.service).start()
+        processes.of(stack, self.service).start()

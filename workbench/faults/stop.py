@@ -31,5 +31,4 @@ class Stop:
         return refused(processes.of(stack, self.service))
 
     def heal(self, stack: Stack) -> None:
-        if not processes.of(stack, self.service).alive:
-            processes.of(stack, self.service).start()
+        processes.of(stack, self.service).start()

@@ -212,7 +212,12 @@ class Keeper:
             if error.errno == errno.EMSGSIZE:
                 raise too_long from None
             raise ServiceError(f"Cannot {act} {what}: the supervisor is gone ({error}). Make a new stack.") from error
-        answer.arrived.wait()
+        try:
+            answer.arrived.wait()
+        except BaseException:  # Ctrl-C: nobody will hold what is being started, so it must not stay
+            if child is not None and answer.arrived.wait(5.0) and "pid" in answer.message:
+                child.kill()
+            raise
         if "error" in answer.message:
             where = answer.message.get("path") or what
             raise ServiceError(f"Cannot {act} {what}: {answer.message['error']} ({where}).")

@@ -28,6 +28,8 @@ from workbench.services import Command, Place, Service
 
 NAME = "embedded"
 HOST = "127.0.0.1"
+GRACE_S = 5.0
+"""How long a service that was asked to end may take."""
 _ATTEMPTS_AT_A_PORT = 3
 
 
@@ -90,6 +92,8 @@ class Running(Seen):
             attempts = _ATTEMPTS_AT_A_PORT
             if self._abandoned:
                 raise ServiceError(f"{self.name} is not started: its stack was stopped. Make a new one.")
+            if self.alive and self._asked_to_end and self._child is not None:  # a kill or stop was interrupted half-way
+                self._end(self._child, GRACE_S)
             while not self.alive:
                 try:
                     self._start()
@@ -115,7 +119,7 @@ class Running(Seen):
         with self._lock:
             return self
 
-    def stop(self, *, grace_s: float = 5.0) -> None:
+    def stop(self, *, grace_s: float = GRACE_S) -> None:
         """Ask it to end (SIGTERM, or what the program takes for it) and wait; SIGKILL after ``grace_s`` seconds."""
         with self._lock:
             if not self.alive or self._child is None:
@@ -124,8 +128,7 @@ class Running(Seen):
             if self.paused:
                 self.resume()
             self._child.signal(self.service.command(self.place).stop_signal)
-            if self._child.wait(grace_s) is None:
-                self._child.kill()
+            self._end(self._child, grace_s)
         tell("service", name=self.name, state="stopped", program=self.program)
 
     def kill(self) -> None:
@@ -253,6 +256,11 @@ class Running(Seen):
             inside=inside,
             on_exit=on_exit,
         )
+
+    def _end(self, child: Child, grace_s: float) -> None:
+        """Wait until one is gone that was asked to end, and see to it if it is not in time."""
+        if child.wait(grace_s) is None:
+            child.kill()
 
     def _helper(self, command: Command) -> Child:
         child = self._launch(command)
