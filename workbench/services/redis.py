@@ -64,7 +64,7 @@ class Redis:
     sentinels: int = 0  # who watch them all, and promote a replica when the primary is gone
     min_replicas: int = 0  # a primary that hears of fewer refuses to write; 0: it writes alone too
     min_replicas_max_lag_s: int = 10  # how long ago it may have heard of each of these
-    down_after_ms: int = 1000  # so long unanswered, and a sentinel takes it for down; below 500 also who is promoted
+    down_after_ms: int = 1500  # so long unanswered, and a sentinel takes it for down; below, also who was just promoted
     failover_timeout_ms: int = 10_000  # how long a failover may take before another is tried
     quorum: int = 0  # sentinels who must agree that the primary is down; 0: most of them
     parallel_syncs: int = 1  # replicas that turn to a new primary at the same time
