@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import judge, operation, plural
-from workbench.checkers.sections import sections
+from workbench.checkers.judge import INFO, judge, operation, plural
+from workbench.checkers.sections import sections, stale_jobs
 from workbench.history import History
 
 
@@ -18,9 +18,12 @@ def exclusive(history: History, *, faults: bool = True) -> Finding:
     machine do (``CLOCK_MONOTONIC``), and the ``token``, the number that came with the lock. Two that met at an instant,
     one leaving as the other entered, were not in at once. Refuted by two that were; the counterexample is the pair that
     was for longest. Held when there is none, and at least one was asked for while another of its key was under way,
-    else unknown: what nobody wants at the same time needs no lock. With ``faults=False`` it can hold without a window.
+    else unknown: what nobody wants at the same time needs no lock. Unknown also when jobs may have been in without
+    saying when: of those that are info nobody knows, and those refused for a stale token were in for too long.
+    With ``faults=False`` it can hold without a window.
     Measured: ``sections``, ``locks``, ``contended`` (sections asked for before the one before them was over),
-    ``overlapping`` (sections entered while another was in), ``longest_s`` (that two were in at once).
+    ``overlapping`` (sections entered while another was in), ``longest_s`` (that two were in at once), ``untold`` (jobs
+    that may have been in and do not say when).
     Raises `UsageError` for a job that tells no such times.
     """
     found, c = sections(history), history.columns
@@ -37,12 +40,14 @@ def exclusive(history: History, *, faults: bool = True) -> Finding:
             second = int(np.argmax(together)) + 1
             longest_ns = int(together.max())
             pair = int(rows[int(np.argmax(left[:second]))]), int(rows[second])
+    untold = (c.kind.codes == c.kind.code("job")) & (c.outcome == INFO) | stale_jobs(history)
     measured = {
         "sections": len(found),
         "locks": count,
         "contended": contended,
         "overlapping": overlapping,
         "longest_s": longest_ns / 1e9,
+        "untold": int(np.count_nonzero(untold)),
     }
     if overlapping:
         one, other = (operation(history, row) for row in pair)
@@ -57,6 +62,10 @@ def exclusive(history: History, *, faults: bool = True) -> Finding:
         return judge(history, "unknown", text, measured=measured)
     text = (
         f"No two of {plural(len(found), 'critical section')} of {plural(count, 'key')} overlapped, though "
-        f"{contended:,} of them had to wait for another."
+        f"{contended:,} of them were asked for before the one before was over"
     )
+    if measured["untold"]:
+        text += f"; {plural(int(measured['untold']), 'job')} more may have been in, and do not say when."
+        return judge(history, "unknown", text, measured=measured)
+    text += "."
     return judge(history, "held", text, measured=measured, faults=faults)

@@ -8,79 +8,92 @@ import numpy as np
 
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import INFO, OK, judge, operation, plural
-from workbench.checkers.sections import Sections, locks, sections
+from workbench.checkers.numbered import Ints
+from workbench.checkers.sections import Sections, locks, sections, stale_jobs
 from workbench.errors import UsageError
 from workbench.history import History
 
+Pair = tuple[int, int]
+"""Rows of two operations that cannot both be right."""
 
-def fenced(history: History, *, faults: bool = True) -> Finding:
+
+def fenced(history: History, *, tokens: bool = True, faults: bool = True) -> Finding:
     """Judge the ok operations of kind ``job``, each of which added one to the counter of its key and carries the
     ``token`` under which it wrote and the ``value`` that it wrote; and the ok operations of kind ``read``, whose value
-    is the counter.
+    is the counter. It begins at 0.
 
-    Of those of one key (and workload) a higher token must have written a higher value, and a read that was called when
-    a job had returned must show its value or a higher one. Refuted by two operations that show otherwise: somebody
-    wrote over what was acknowledged. The counterexample is the first such pair. Held when there is none and every
-    counter with an acknowledged job was read after the last of its jobs; else unknown. With ``faults=False`` it can
-    hold without a window.
+    What a counter shows grew out of one write of each lower value. So of two jobs (of one key and workload) that wrote
+    the same value one is gone, and so is a job whose value is higher than what a read shows that was called when it had
+    returned. Refuted by two such operations; and, unless ``tokens=False``, also where nothing is gone by two jobs with
+    the same token, or of which the one with the higher token wrote the lower value: nobody looked at tokens. The
+    counterexample is the first such pair. Held when there is none and every counter with an acknowledged job was read
+    after the last of its jobs; else unknown. With ``faults=False`` it can hold without a window.
     Measured: ``jobs`` (acknowledged), ``counters``, ``unacknowledged`` (jobs that may have been done), ``stale`` (jobs
-    that were refused for their token), ``overwritten`` (pairs as above), ``lost`` (acknowledged increments that the
-    last reads do not show, at least).
+    that were refused for their token), ``overwritten`` (pairs that show a loss), ``disordered`` (pairs that show only
+    tokens out of order), ``lost`` (acknowledged increments that are gone, at least).
     Raises `UsageError` for a job or a read that does not carry these.
     """
     found, c = sections(history), history.columns
     if len(found) and found.value.min() < 0:
         raise UsageError('A job carries the counter as it left it, {"value": n}, from 0 up, beside its token.')
     counters = _Counters(history)
-    overwritten: list[tuple[int, int]] = []
+    overwritten: list[Pair] = []
+    disordered: list[Pair] = []
     unread, lost, count = 0, 0, 0
     for of_one in found.by_lock(np.lexsort((found.rows, found.token))):
         count += 1
-        pairs = _out_of_order(found, of_one)
         stale_reads, last = counters.against(found, of_one)
-        overwritten += pairs + stale_reads
+        overwritten += _same_value(found, of_one) + stale_reads
+        disordered += _out_of_order(found, of_one)
         unread += last is None
-        missing = 0 if last is None else len(of_one) - last
-        lost += max(missing, 1 if pairs or stale_reads else 0)
+        values = np.unique(found.value[of_one])
+        kept = len(values) if last is None else int(np.count_nonzero(values <= last))
+        lost += max(len(of_one) - kept, 1 if stale_reads else 0)
     jobs = c.kind.codes == c.kind.code("job")
-    stale = [code for code, name in enumerate(c.error.names) if "stale-token" in name]
     measured: dict[str, Any] = {
         "jobs": len(found),
         "counters": count,
         "unacknowledged": int(np.count_nonzero(jobs & (c.outcome == INFO))),
-        "stale": int(np.count_nonzero(jobs & np.isin(c.error.codes, stale))),
+        "stale": int(np.count_nonzero(stale_jobs(history))),
         "overwritten": len(overwritten),
+        "disordered": len(disordered),
         "lost": lost,
     }
-    refused = f"{measured['stale']:,} came with a token out of date and were refused" if measured["stale"] else ""
-    if overwritten:
-        one, other = (operation(history, row) for row in overwritten[0])
-        text = (
-            f"At least {lost:,} of {plural(len(found), 'acknowledged increment')} are gone: of {one.key}, "
-            f"{_says(one)}, {_says(other)}."
-        )
+    refused = f"; {measured['stale']:,} came with a token out of date and were refused" if measured["stale"] else ""
+    if overwritten or (tokens and disordered):
+        one, other = (operation(history, row) for row in (overwritten or disordered)[0])
+        gone = f"At least {lost:,} of {plural(len(found), 'acknowledged increment')} are gone"
+        if not overwritten:
+            gone = f"Nothing is gone, but tokens of {plural(len(disordered), 'acknowledged job')} are out of order"
+        text = f"{gone}: of {one.key}, {_says(one)}, {_says(other)}."
         return judge(history, "refuted", text, measured=measured, counterexample=[one, other], faults=faults)
     if not count:
         return judge(history, "unknown", "No job was acknowledged, so none could be lost.", measured=measured)
     if unread:
         text = f"{unread:,} of {plural(count, 'counter')} were not read after their last job, so nobody knows."
         return judge(history, "unknown", text, measured=measured)
+    order = "" if disordered else ", in the order of their tokens"
     text = (
-        f"All of {plural(len(found), 'acknowledged increment')} are in the {plural(count, 'counter')}, in the order of "
-        f"their tokens{f'; {refused}' if refused else ''}."
+        f"All of {plural(len(found), 'acknowledged increment')} are in the {plural(count, 'counter')}{order}{refused}."
     )
     return judge(history, "held", text, measured=measured, faults=faults)
 
 
-def _out_of_order(found: Sections, of_one: Any) -> list[tuple[int, int]]:
-    """Pairs of rows of which the second has a token no lower, and a value no higher."""
+def _same_value(found: Sections, of_one: Ints) -> list[Pair]:
+    """Pairs of rows that wrote the same value."""
+    by = of_one[np.argsort(found.value[of_one], kind="stable")]
+    value, rows = found.value[by], found.rows[by]
+    return [(int(rows[i]), int(rows[i + 1])) for i in np.flatnonzero(value[1:] == value[:-1]).tolist()]
+
+
+def _out_of_order(found: Sections, of_one: Ints) -> list[Pair]:
+    """Pairs of rows with the same token, or of which the second has the higher one, and wrote a lower value."""
     value, token, rows = found.value[of_one], found.token[of_one], found.rows[of_one]
     highest = np.maximum.accumulate(value)
-    later = np.flatnonzero((value[1:] <= highest[:-1]) | (token[1:] == token[:-1])) + 1
+    later = np.flatnonzero((value[1:] < highest[:-1]) | (token[1:] == token[:-1])) + 1
     pairs = []
     for i in later.tolist():
-        same = token[i] == token[i - 1] and value[i] > highest[i - 1]
-        first = i - 1 if same else int(np.argmax(value[:i] == highest[i - 1]))
+        first = i - 1 if token[i] == token[i - 1] else int(np.argmax(value[:i] == highest[i - 1]))
         pairs.append((int(rows[first]), int(rows[i])))
     return pairs
 
@@ -94,7 +107,7 @@ class _Counters:
         self._rows = rows[np.argsort(c.called[rows], kind="stable")]
         self._lock = locks(history, self._rows)
 
-    def against(self, found: Sections, of_one: Any) -> tuple[list[tuple[int, int]], int | None]:
+    def against(self, found: Sections, of_one: Ints) -> tuple[list[Pair], int | None]:
         """Pairs of a job and a read that does not show it; and what was read after the last job, if anything was."""
         c = self._columns
         reads = self._rows[self._lock == found.lock[of_one[0]]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from workbench.checkers.judge import OK
 from workbench.checkers.numbered import Ints
@@ -53,6 +54,14 @@ def locks(history: History, rows: Ints) -> Ints:
     c = history.columns
     numbers: Ints = c.workload.codes[rows].astype(np.int64) * max(1, len(c.key.names)) + c.key.codes[rows]
     return numbers
+
+
+def stale_jobs(history: History) -> npt.NDArray[np.bool_]:
+    """Which operations are jobs that were refused for a token out of date."""
+    c = history.columns
+    stale = [code for code, name in enumerate(c.error.names) if "stale-token" in name]
+    mask: npt.NDArray[np.bool_] = (c.kind.codes == c.kind.code("job")) & np.isin(c.error.codes, stale)
+    return mask
 
 
 def _told(value: Any) -> tuple[int, int, int, int]:
