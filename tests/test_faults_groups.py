@@ -202,6 +202,15 @@ def test_a_partition_that_gets_half_way_leaves_nothing(stack):
     assert all(link.toxics() == [] for link in stack.links)
 
 
+def test_a_partition_whose_names_are_gone_is_healed_where_they_are_not():
+    with Stack("app", redis={"replicas": 1}) as stack:
+        stack["app"].scale(2)
+        with stack.under(Partition(("app", "app-2"), "redis")):
+            stack["app"].scale(1)
+            assert not passes(stack, "app", "redis")
+        assert passes(stack, "app", "redis")
+
+
 def test_what_is_down_proves_nothing_and_the_rest_does(stack):
     with stack.under(Kill("redis-3")), stack.under(Partition(("client",), ("redis-2", "redis-3"))) as inflicted:
         assert inflicted.proof.endswith("redis-3 was down and not asked")
@@ -369,6 +378,9 @@ def test_a_role_is_found_by_the_stack_and_nobody_else(stack):
         (lambda: Partition(("a", "b"), ("c", "a")), "a cannot be cut off from itself"),
         (lambda: Partition("a", "a"), "a cannot be cut off from itself"),
         (lambda: Partition("a", way="sideways"), "both, requests, answers, one-way"),
+        (lambda: Partition({"a"}, "b"), "a name, or several in a tuple; got {'a'}"),
+        (lambda: Partition("a", ("b", ("c",))), "a name, or several in a tuple; got ('c',)"),
+        (lambda: Primary(7), "that of a group, by its name"),
         (lambda: Ring("a", "b"), "three different members"),
         (lambda: Ring("a", "b", "a"), "three different members"),
         (lambda: Ring(primary, "b", "c"), "by name"),

@@ -45,10 +45,13 @@ def begin(cuts: Cuts, fault: object) -> None:
             link.add("timeout", name=f"{_mark(fault)}_{stream}", stream=stream, timeout=0)
 
 
-def heal(cuts: Cuts, fault: object) -> None:
-    """Remove what `begin` added for this fault, as far as it is there; a link that cannot be healed stops no other."""
+def heal(stack: Stack, fault: object) -> None:
+    """Remove what `begin` added for this fault, wherever it is: some whom it named may be gone, and their links.
+
+    A link that cannot be healed stops no other.
+    """
     failed: LinkError | None = None
-    for link, _ in cuts:
+    for link in stack.links:
         try:
             for toxic in _of(link, fault):
                 link.remove(toxic)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from workbench.errors import UnknownService, UsageError, nearest
 from workbench.faults import cuts, links
 from workbench.faults.probes import unanswered
+from workbench.stack.inflicted import Role
 
 if TYPE_CHECKING:
     from workbench.faults.cuts import Cuts
-    from workbench.stack import Role, Stack
+    from workbench.stack import Stack
 
     Side: TypeAlias = str | Role | tuple[str | Role, ...]
 
@@ -54,6 +55,9 @@ class Partition:
                 object.__setattr__(self, side, tuple(getattr(self, side)))
         if not _names(self.one) or (not _names(self.other) and self.other != ""):
             raise UsageError(f"A side of a partition has at least one name on it; got {self.one!r} and {self.other!r}.")
+        for name in (*_names(self.one), *_names(self.other)):
+            if not isinstance(name, str | Role):
+                raise UsageError(f"A side of a partition is a name, or several in a tuple; got {name!r} in it.")
         for name in _names(self.one):
             if name in _names(self.other):
                 raise UsageError(f"{name} cannot be cut off from itself: it is on both sides of the partition.")
@@ -76,7 +80,7 @@ class Partition:
         return unanswered(stack, [link for link, _ in self._cuts(stack)])
 
     def heal(self, stack: Stack) -> None:
-        cuts.heal(self._cuts(stack), self)
+        cuts.heal(stack, self)
 
     def _cuts(self, stack: Stack) -> Cuts:
         """Raises `UsageError` if no link leads from one side to the other, `UnknownService` for a name of nobody."""

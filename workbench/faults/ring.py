@@ -58,7 +58,7 @@ class Ring:
         return unanswered(stack, [link for link, _ in self._cuts(stack)])
 
     def heal(self, stack: Stack) -> None:
-        cuts.heal(self._cuts(stack), self)
+        cuts.heal(stack, self)
 
     def _cuts(self, stack: Stack) -> Cuts:
         """Raises `UsageError` unless every two of the members can hear each other."""

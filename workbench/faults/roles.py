@@ -22,6 +22,10 @@ class Primary:
 
     group: str = ""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.group, str):
+            raise UsageError(f'A primary is that of a group, by its name, as in Primary("redis"); got {self.group!r}.')
+
     def __str__(self) -> str:
         return f"primary of {self.group}" if self.group else "primary"
 
