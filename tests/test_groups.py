@@ -320,6 +320,17 @@ def test_names_must_not_clash():
         Stack(redis={"replicas": 1}, clients=("client", "redis-2"))
 
 
+@pytest.mark.parametrize("name", ["", "my redis", "a/b", "..", "-x", "x.", "Ärger", 'a"b', "x'y", "a\nb"])
+def test_a_service_is_named_by_a_word(name):
+    with pytest.raises(UsageError, match=r"cannot be the name of a service: .* made of letters and digits"):
+        Stack(**{name: {"service": "redis"}})
+
+
+def test_names_that_are_put_together_are_told_apart(run):
+    with Stack(**{"2": {"service": "redis", "replicas": 1}}) as stack:  # from 2 to 2-2, and from 2-2 to 2
+        assert stack["2-2"].ask(through="2") + stack["2"].ask(through="2-2") < 4
+
+
 @pytest.mark.parametrize("name", ["sentinel", "standby"])
 def test_who_only_makes_sense_in_a_group_is_not_started_alone(name):
     with pytest.raises(UnknownService, match=rf"There is no service '{name}'\. .*Stack\("):

@@ -23,7 +23,7 @@ def links():
 
 def test_a_link_says_what_it_is(links):
     with linked(links, target="redis") as (link, _):
-        assert (link.name, link.source, link.target, link.host) == ("client-redis", "client", "redis", "127.0.0.1")
+        assert (link.name, link.source, link.target, link.host) == ("client>redis", "client", "redis", "127.0.0.1")
         assert repr(link) == f"link client → redis on 127.0.0.1:{link.port}"
         assert list(links) == [link] and len(links) == 1
         assert repr(links) == repr(link)
@@ -43,7 +43,7 @@ def test_prefixes_keep_two_users_apart(links):
     other = Links(links.api, prefix="other-")
     mine, theirs = (one.add("client", "redis", upstream="127.0.0.1:1") for one in (links, other))
     try:
-        assert (mine.name, theirs.name) == ("client-redis", "other-client-redis")
+        assert (mine.name, theirs.name) == ("client>redis", "other-client>redis")
         mine.add("noop")
         theirs.disable()
         links.reset()
@@ -85,7 +85,7 @@ def test_a_refusal_says_what_where_and_why(links):
     with linked(links) as (link, _):
         with pytest.raises(LinkError) as error:
             link.add("lateness", lateness=3)
-        for part in (links.api, "POST /proxies/client-service/toxics", "lateness", "invalid toxic type", "400"):
+        for part in (links.api, "POST /proxies/client>service/toxics", "lateness", "invalid toxic type", "400"):
             assert part in str(error.value)
         with pytest.raises(LinkError, match="toxic not found"):
             link.remove("latency_downstream")

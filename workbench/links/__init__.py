@@ -48,7 +48,7 @@ def command(port: int) -> tuple[list[str], dict[str, str]]:
 class Links:
     """The links one user of a relay has made. Iterates over them; safe to use from several threads.
 
-    ``prefix`` keeps the names of two users of one relay apart: a proxy is called ``<prefix>source-target``.
+    ``prefix`` keeps the names of two users of one relay apart: a proxy is called ``<prefix>source>target``.
     """
 
     def __init__(self, api: str = "127.0.0.1:8474", *, prefix: str = "", timeout_s: float = 2.0) -> None:
@@ -83,7 +83,7 @@ class Links:
         """
         if of and not door:
             raise UsageError(f"of={of!r} says whose connections to a door take a link; name the door too.")
-        name = f"{self._prefix}{source}-{target}"
+        name = f"{self._prefix}{source}>{target}"
         through = {"door": door, "of": of} if door else {}
         made = self._ask("POST", "proxies", name=name, listen="127.0.0.1:0", upstream=upstream, **through)
         host, _, port = str(made["listen"]).rpartition(":")

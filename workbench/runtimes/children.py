@@ -218,9 +218,8 @@ class Keeper:
             if child is not None and answer.arrived.wait(5.0) and "pid" in answer.message:
                 child.kill()
             raise
-        if "error" in answer.message:
-            where = answer.message.get("path") or what
-            raise ServiceError(f"Cannot {act} {what}: {answer.message['error']} ({where}).")
+        if wrong := answer.message.get("error"):
+            raise ServiceError(f"Cannot {act} {what}: {wrong} ({answer.message.get('path') or what}).")
         return answer
 
     def _read(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from workbench.errors import UsageError
 from workbench.services import Service, check, make
+
+_NAME = re.compile(r"[A-Za-z0-9]([\w.-]*\w)?", re.ASCII)
 
 
 class Entry(NamedTuple):
@@ -26,6 +29,11 @@ def read_entries(names: Sequence[object], entries: Mapping[str, object]) -> dict
             raise UsageError(f"{name} is in the stack twice. A second one needs a name of its own.")
     found = {}
     for name, entry in {**dict.fromkeys(map(str, names)), **entries}.items():
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot be the name of a service: files, links and groups are called after it, so it is made "
+                "of letters and digits from ASCII, and - _ . within."
+            )
         if entry is None or isinstance(entry, Mapping):
             options = dict(entry or {})
             placing = {key: options.pop(key, None) for key in ("port", "limit_s", "disk")}
