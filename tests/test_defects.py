@@ -96,6 +96,16 @@ REFUTATIONS = [
         {"pause_s": 0.2, "lease_ms": 2000},
         {"overtaken", "lost"},
     ),
+    (
+        "durability",
+        {"careful": False, "how": "apart"},
+        {"stopped", "killed", "kept", "second", "whole", "followed"},
+    ),
+    (
+        "durability",
+        {"careless": False},
+        {"lost", "memory", "trailing"},
+    ),
 ]
 
 

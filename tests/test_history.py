@@ -71,6 +71,7 @@ def test_it_is_filtered_by_what_operations_are(history):
     assert len(history.where(kind=[])) == 0
     assert len(history.where(workload="appends")) == 5
     assert len(history.where(workload="sessions", kind="append")) == 0
+    assert len(history.where(workload=["sessions", "appends"])) == len(history)
     assert [o.value for o in history.where(outcome="fail")] == [2]
     assert [o.value for o in history.where(key="k0", also=lambda c: c.client == 1)] == [1, 2]
     assert len(history.where(key="no such key")) == 0

@@ -91,7 +91,7 @@ class History:
     def where(
         self,
         *,
-        workload: str | None = None,
+        workload: str | Sequence[str] | None = None,
         kind: str | Sequence[str] | None = None,
         key: str | None = None,
         outcome: Outcome | None = None,
@@ -100,15 +100,16 @@ class History:
     ) -> History:
         """The same history with only the operations that match; doubts and facts stay.
 
-        A ``workload`` matches its name or the first words of it: ``where(workload="appends")``
-        matches ``appends in redis``. Of several kinds each matches: ``where(kind=["append", "read"])``. A ``fault``
-        keeps only the windows whose label holds one of the words: ``where(fault="redis")`` keeps ``kill redis`` and
-        ``cut off redis``, not ``kill redis-2``; else all windows stay.
+        A ``workload`` matches its name or the first words of it: ``where(workload="appends")`` matches
+        ``appends in redis``. Of several workloads or kinds each matches: ``where(kind=["append", "read"])``.
+        A ``fault`` keeps only the windows whose label holds one of the words: ``where(fault="redis")`` keeps
+        ``kill redis`` and ``cut off redis``, not ``kill redis-2``; else all windows stay.
         """
         c = self.columns
         mask = np.ones(len(self), dtype=bool)
         if workload is not None:
-            wanted = [i for i, name in enumerate(c.workload.names) if f"{name} ".startswith(f"{workload} ")]
+            firsts = tuple(f"{one} " for one in ([workload] if isinstance(workload, str) else workload))
+            wanted = [i for i, name in enumerate(c.workload.names) if f"{name} ".startswith(firsts)]
             mask &= np.isin(c.workload.codes, wanted)
         if kind is not None:
             kinds = [kind] if isinstance(kind, str) else kind
