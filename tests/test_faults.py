@@ -1,12 +1,15 @@
 """Every fault bites, proves it by another way, heals completely; and where it is prevented, nothing is claimed."""
 
+import signal
 import threading
+from dataclasses import replace
 
 import pytest
 
 from workbench import Appends, Stack, available, durable, recovered, run
 from workbench.errors import NotPossible, UnknownService, UsageError
 from workbench.faults import Delay, Kill, Nothing, Partition, Pause, Reset, Stop, Throttle, between
+from workbench.services.redis import Redis
 
 FAULTS = [
     (Kill("redis"), "refused"),
@@ -108,6 +111,20 @@ def test_a_fault_on_what_is_not_there_names_what_is(stack):
         pass
     with pytest.raises(UnknownService, match="redis"), stack.under(Kill("reddis")):
         pass
+
+
+class Deaf(Redis):
+    """One that does not end when it is asked to."""
+
+    def command(self, place):
+        return replace(super().command(place), stop_signal=signal.SIGURG)
+
+
+def test_a_stop_that_had_to_be_a_kill_is_not_proven():
+    with Stack(redis=Deaf()) as stack, stack.under(Stop("redis")) as inflicted:
+        assert not stack["redis"].alive
+        assert not inflicted.proof
+        assert "redis did not end when it was asked to, and was killed 5 s later" in inflicted.doubt
 
 
 @pytest.mark.parametrize("fault", [Kill("redis"), Stop("redis"), Pause("redis")])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workbench.errors import NotProven
 from workbench.faults import processes
 from workbench.faults.probes import refused
+from workbench.runtimes.embedded import GRACE_S
 
 if TYPE_CHECKING:
     from workbench.stack import Role, Stack
@@ -28,7 +31,15 @@ class Stop:
         processes.running(stack, self.service, "stop").stop()
 
     def prove(self, stack: Stack) -> str:
-        return refused(processes.of(stack, self.service))
+        """It refuses connections, and has ended by itself."""
+        running = processes.of(stack, self.service)
+        proof = refused(running)
+        if running.returncode == -signal.SIGKILL:
+            raise NotProven(
+                f"{running.name} did not end when it was asked to, and was killed {GRACE_S:g} s later: what follows is "
+                "a kill's work. Its log says what kept it; a Redis that writes its first log does not end before."
+            )
+        return proof
 
     def heal(self, stack: Stack) -> None:
         processes.of(stack, self.service).start()

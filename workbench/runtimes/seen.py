@@ -54,6 +54,11 @@ class Seen:
         return self._child is not None and self._child.alive
 
     @property
+    def returncode(self) -> int | None:
+        """What its last process ended with, None while it runs; negative: the signal that ended it."""
+        return None if self._child is None else self._child.returncode
+
+    @property
     def url(self) -> str:
         """How clients reach it: through their link."""
         return self.url_from("client")
