@@ -325,6 +325,7 @@ def test_the_doctor_tries_every_service_and_names_the_cure(project):
         "reference",
         "ready in",
         "user namespaces",
+        "disks that forget",
         "disk",
     ):
         assert part in shown, part

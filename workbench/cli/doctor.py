@@ -63,6 +63,7 @@ def _rows() -> Iterator[Row]:
     yield _packages()
     yield from _services()
     yield _namespaces()
+    yield _forgetting()
     yield _disk()
     yield _memory()
     yield _descriptors()
@@ -129,6 +130,23 @@ def _namespaces() -> Row:
         "cannot be made; only root needs one, for a PostgreSQL whose program the user nobody cannot reach",
         "sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0",
     )
+
+
+def _forgetting() -> Row:
+    """Whether a service may have a disk that forgets what was not synced."""
+    from workbench.runtimes.disk import Disk
+
+    with tempfile.TemporaryDirectory(prefix="workbench-doctor-") as folder:
+        (data := Path(folder, "data")).mkdir()
+        disk = Disk("a service", data, Path(folder, "log"), None)
+        try:
+            disk.start()
+        except WorkbenchError as error:
+            what = "cannot be made; only losses of power and other faults of disks need them"
+            return Row("disks that forget", "note", what, str(error))
+        finally:
+            disk.close()
+    return Row("disks that forget", "ok", "can be made, by FUSE")
 
 
 def _disk() -> Row:
