@@ -1,5 +1,6 @@
 """A disk forgets what was not synced and nothing else, can be slow, failing and full, and leaves nothing behind."""
 
+import asyncio
 import json
 import os
 import signal
@@ -24,6 +25,8 @@ from workbench.errors import NotPossible, ServiceError, UnknownService, UsageErr
 from workbench.runtimes.children import keeper
 from workbench.runtimes.disk import Disk
 from workbench.runtimes.folders import new_folder
+from workbench.workloads import Ask
+from workbench.workloads.http import HttpError
 
 FAULTS = [
     (PowerLoss("redis"), "the synced one is there and the other is not"),
@@ -444,3 +447,21 @@ def test_nothing_is_left_of_a_disk_when(ending, tmp_path):
         owner.wait(10)
         assert leftovers.left(f"WORKBENCH_RUN={tmp_path}", owner.pid, pids) == []
     assert "fuse.workbench" not in Path("/proc/self/mountinfo").read_text()
+
+
+def test_a_commit_that_is_written_and_not_synced_may_have_happened():
+    """PostgreSQL tells of it in a PANIC, starts again, and finds it in its log."""
+
+    async def append_while_syncs_fail(stack):
+        workload = Appends(store="postgres", via="app")
+        lists = await workload.prepare({"app": stack.url("app")}, "run", [0])
+        connection = await workload.connect(lists, 0)
+        await workload.do(connection, Ask("append", "k0", 1))
+        with stack.under(FailSync("postgres")), pytest.raises(HttpError) as raised:
+            await workload.do(connection, Ask("append", "k0", 2))
+        await workload.close(connection)
+        await asyncio.sleep(0.01)
+        return workload.classify(raised.value)
+
+    with Stack(postgres={"disk": True}, app={"deadline_s": 3.0}) as stack:
+        assert asyncio.run(append_while_syncs_fail(stack)) == ("info", "503 postgres unavailable")

@@ -47,9 +47,11 @@ ON CONFLICT (key, position) DO UPDATE SET value = EXCLUDED.value
 
 
 def _refusal(error: Exception) -> str | None:
-    """PostgreSQL answered with an error and rolled back, unless it says that it is going down (57) or lost (08)."""
-    state = error.sqlstate if isinstance(error, psycopg.Error) else None
-    return f"it refused the statement ({state})" if state and state[:2] not in ("57", "08") else None
+    """PostgreSQL answered with an error and rolled back. One that is fatal ends the session instead, and may come when
+    the commit is written already: a disk that fails to sync is told of in a PANIC."""
+    if isinstance(error, psycopg.Error) and error.diag.severity_nonlocalized == "ERROR":
+        return f"it refused the statement ({error.sqlstate})"
+    return None
 
 
 class PostgresStore:
