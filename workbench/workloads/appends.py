@@ -35,7 +35,7 @@ class Appends:
 
     By way of a sentinel clients are dealt out over ``groups``, each with links of its own, and in each over the
     sentinels. A client stays with the primary it found until the first error, and then asks again: ``asks="once"``,
-    as most client libraries do. ``asks="always"``: it asks its sentinel before every append and read as well, and
+    as redis-py does. ``asks="always"``: it asks its sentinel before every append and read as well, and
     ends its connection when that names another node. A sentinel that stays silent is left for the next one.
     With ``wait`` an append is acknowledged when so many replicas say that they have it, which they may take
     ``wait_ms`` for (``WAIT``); if fewer do, it is there and nobody knows for how long, which is ``info``. Replies that
