@@ -382,6 +382,7 @@ class Pair(Redis):
 
     lonely: bool = False
     ends: bool = False
+    kills: bool = False
 
     def companions(self, name):
         return {f"{name}-b": replace(self)}
@@ -389,6 +390,9 @@ class Pair(Redis):
     def joined(self, place: Place, *, timeout_s: float) -> None:
         if self.ends and place.name.endswith("-b"):
             with RespSession(place, place.host, place.port, timeout_s=1) as session:
+                session.call("SHUTDOWN", "NOSAVE")
+        if self.kills and place.name.endswith("-b"):
+            with RespSession(place, *place.peers["pair"], timeout_s=1) as session:
                 session.call("SHUTDOWN", "NOSAVE")
         if self.lonely:
             raise ConnectionError("nobody is there")
@@ -407,6 +411,13 @@ def test_a_member_that_ends_while_it_looks_for_its_group_is_told(run):
     with pytest.raises(ServiceExited, match=r"pair-b \(redis-server\) exited with code 0 before it was ready"):
         stack.start()
     assert not stack["pair"].alive
+
+
+def test_a_member_that_dies_while_others_look_for_it_is_told_at_once(run):
+    stack = Stack(pair=Pair(kills=True))
+    with pytest.raises(ServiceExited, match=r"pair-b finds no place in its group: pair (exited|was killed)"):
+        stack.start()
+    assert not stack["pair-b"].alive
 
 
 def test_companions_must_be_services():

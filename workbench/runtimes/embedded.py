@@ -12,7 +12,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from workbench.errors import ServiceError, ServiceExited, UsageError
@@ -109,10 +109,13 @@ class Running(Seen):
                     self.place.port = self._port.number
         return self
 
-    def join(self) -> None:
-        """Wait until it has found its place in its group; see `Service`. Raises what `start` raises."""
+    def join(self, deaths: Callable[[], Sequence[Death]] = tuple) -> None:
+        """Wait until it has found its place in its group; see `Service`. Raises what `start` raises.
+
+        ``deaths`` tells who has ended meanwhile: then nobody is waited for.
+        """
         if (joined := getattr(self.service, "joined", None)) is not None and self._child is not None:
-            wait_until_joined(self, self._child, joined, limit_s=self.limit_s)
+            wait_until_joined(self, self._child, joined, deaths, limit_s=self.limit_s)
 
     def settle(self) -> Running:
         """Wait until a start or stop that another thread is busy with has come to its end."""

@@ -6,6 +6,7 @@ import queue
 import signal
 import threading
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,7 @@ from workbench.errors import NotReady, ServiceExited
 from workbench.runtimes.children import Child
 
 if TYPE_CHECKING:
+    from workbench.runtimes.death import Death
     from workbench.runtimes.embedded import Running
     from workbench.services import Place
 
@@ -66,8 +68,10 @@ class Joined(Protocol):
     def __call__(self, place: Place, *, timeout_s: float) -> None: ...
 
 
-def wait_until_joined(running: Running, child: Child, joined: Joined, *, limit_s: float) -> None:
-    """Return once it has found its place in its group. Raises `ServiceExited` and `NotReady` as above."""
+def wait_until_joined(
+    running: Running, child: Child, joined: Joined, deaths: Callable[[], Sequence[Death]], *, limit_s: float
+) -> None:
+    """Return once it has found its place in its group. Raises `ServiceExited`, also for who died, and `NotReady`."""
     began = time.monotonic()
     while True:
         try:
@@ -75,6 +79,8 @@ def wait_until_joined(running: Running, child: Child, joined: Joined, *, limit_s
         except Exception as error:  # as with a probe, only the time limit makes it final
             if child.wait(_LONGEST_PAUSE_S) is not None:
                 raise exited(running, child, time.monotonic() - began) from None
+            for death in deaths():
+                raise ServiceExited(f"{running.name} finds no place in its group: {death}") from None
             if time.monotonic() - began > limit_s:
                 raise NotReady(
                     f"{running.name} ({Path(child.argv[0]).name}) did not find its place in its group within "

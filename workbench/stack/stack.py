@@ -38,8 +38,9 @@ class Stack(Contents):
     """Services by name (``"redis"``), with options (``redis={"appendonly": "no"}``) or your own (``queue=Mine()``).
 
     Every service's options may include ``port``, an address of your choice, ``limit_s``, the seconds a start may take,
-    and ``service``, what it is where its name does not say so (``bare={"service": "redis"}``). ``clients`` are the
-    groups of clients, each with links of its own: a fault may hit one group and not another.
+    ``disk=True``, a disk that can lose what was not synced (`workbench.disks`), and ``service``, what it is where its
+    name does not say so (``bare={"service": "redis"}``). ``clients`` are the groups of clients, each with links of its
+    own: a fault may hit one group and not another.
     Raises `UnknownService` and `UsageError` at once; nothing is started before `start`.
     """
 
@@ -224,7 +225,7 @@ class Stack(Contents):
         for source in self.clients:
             self._network.connect(source, running)
         if coming is not None and name in self._groups:
-            running.join()
+            running.join(self.deaths)
 
     def _scale(self, name: str, instances: int) -> None:
         """See `Running.scale`."""
