@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from workbench import Appends, FailSync, Fill, PowerLoss, SlowSync, Stack, Stop, between, disks, durable, run
+from workbench import Appends, FailSync, Fill, PowerLoss, Restart, SlowSync, Stack, Stop, between, disks, durable, run
 from workbench.errors import NotPossible, ServiceError, UnknownService, UsageError
 from workbench.runtimes.children import keeper
 from workbench.runtimes.disk import Disk
@@ -340,6 +340,27 @@ def eventually(condition, within_s=5.0):
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
     return condition()
+
+
+def test_the_record_says_which_service_had_such_a_disk(stack):
+    assert stack.describe()["redis"]["options"]["disk"] is True
+
+
+def test_members_of_a_group_have_disks_of_their_own():
+    with Stack(redis={"disk": True, "replicas": 1}, postgres={"disk": True, "standby": "sync"}) as stack:
+        assert len({stack[name].disk.pid for name in stack}) == 4
+        for fault in (Restart("redis-2", empty=True), PowerLoss("redis-2"), PowerLoss("postgres-2")):
+            with stack.under(fault) as inflicted:
+                assert inflicted.doubt is None
+        assert [stack[name].role for name in stack] == ["primary", "replica"] * 2
+        assert stack.deaths() == []
+
+
+def test_a_disk_that_hangs_holds_no_stack_up():
+    with Stack(redis={"disk": True}) as stack:
+        os.kill(stack["redis"].disk.pid, signal.SIGSTOP)
+        began = time.monotonic()
+    assert time.monotonic() - began < 3
 
 
 def test_a_stop_and_a_start_lose_nothing(stack):

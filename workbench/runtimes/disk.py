@@ -36,7 +36,9 @@ class Lost:
     names: int  # made, renamed or removed
 
     def __str__(self) -> str:
-        return f"{self.bytes:,} bytes in {self.files:,} files and {self.names:,} changes of names"
+        files = "1 file" if self.files == 1 else f"{self.files:,} files"
+        names = "1 change" if self.names == 1 else f"{self.names:,} changes"
+        return f"{self.bytes:,} bytes in {files} and {names} of names"
 
 
 class Disk:
@@ -93,6 +95,7 @@ class Disk:
         """The folder was emptied from outside: nothing of before is to come back, and a first start follows."""
         if self.alive:
             self.ask("settle")
+        self._drop_kept()
         self._settled = False
 
     # --- what can be done to it
@@ -168,9 +171,7 @@ class Disk:
         if self._child is not None:
             self._child.kill()
             self._child.close()
-        if self._kept is not None:
-            self._kept.kill()
-            self._kept.close()
+        self._drop_kept()
         shutil.rmtree(self._aside, ignore_errors=True)
 
     # --- inside
@@ -202,6 +203,12 @@ class Disk:
     def _spawn_probe(self, name: str, *, sync: bool) -> Child:
         argv = disks.probe(self._folder / name, size=PROBED_BYTES, sync=sync)
         return keeper().spawn(argv, cwd="/", log=self._log, pipes=True, inside=self.pid)
+
+    def _drop_kept(self) -> None:
+        if self._kept is not None:
+            self._kept.kill()
+            self._kept.close()
+            self._kept = None
 
     def _finish(self, probe: Child) -> dict[str, float | None]:
         """What a probe saw. Raises `NotProven` if it did not come back."""

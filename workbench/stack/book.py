@@ -36,7 +36,7 @@ def describe(
             "program": one.program,
             "runtime": one.runtime,
             "ready_ms": None if one.ready_ms is None else round(one.ready_ms, 1),
-            "options": options_of(one.service),
+            "options": options_of(one.service) | ({} if one.disk is None else {"disk": True}),
             "log": one.log_path.name,
         }
         for name, one in running.items()
