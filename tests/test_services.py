@@ -85,6 +85,8 @@ def test_an_option_that_is_none_keeps_its_default():
         ("postgres", {"fsync": False}, UsageError, "'on', 'off'"),
         ("mongo", {"sync_on_commit": "yes"}, UsageError, "True or False"),
         ("app", {"deadline_s": 0}, UsageError, "above 0"),
+        ("app", {"deadline_s": float("nan")}, UsageError, "above 0"),
+        ("app", {"deadline_s": float("inf")}, UsageError, "above 0"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(name, options, error, says):

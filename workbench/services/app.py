@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 from workbench.errors import UsageError
@@ -40,8 +41,9 @@ class App:
             value = getattr(self, option)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise UsageError(f"app: {option} is a whole number above 0, not {value!r}.")
-        if isinstance(self.deadline_s, bool) or not isinstance(self.deadline_s, int | float) or self.deadline_s <= 0:
-            raise UsageError(f"app: deadline_s is a number of seconds above 0, not {self.deadline_s!r}.")
+        seconds = self.deadline_s
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < inf:
+            raise UsageError(f"app: deadline_s is a number of seconds above 0, not {seconds!r}.")
 
     def prepare(self, place: Place) -> None:
         """It makes what it keeps, the key that signs tokens, itself: so tokens outlive a restart, and any instance
