@@ -55,10 +55,16 @@ class _Losses(monitoring.ServerListener):
         pass
 
 
+_NOT_FORESEEN = (None, 1, 8)
+"""Codes of errors that say nothing of what was done: InternalError and UnknownError."""
+
+
 def _refusal(error: Exception) -> str | None:
-    """The server answered that it did not do it. A failed write concern is no such answer: the write stands."""
-    refused = isinstance(error, OperationFailure) and not isinstance(error, WriteConcernError | ConnectionFailure)
-    return f"it refused the command ({error.code})" if refused and isinstance(error, OperationFailure) else None
+    """The server answered that it did not do it. A failed write concern is no such answer: the write stands; nor is one
+    that says that it does not know itself, as when a journal fails to sync."""
+    if isinstance(error, WriteConcernError | ConnectionFailure) or not isinstance(error, OperationFailure):
+        return None
+    return None if error.code in _NOT_FORESEEN else f"it refused the command ({error.code})"
 
 
 class MongoStore:

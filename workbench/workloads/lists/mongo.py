@@ -99,9 +99,15 @@ async def _close(client: AsyncMongoClient[dict[str, Any]]) -> None:
         await client.close()  # now it has no sessions left to tell of
 
 
+_NOT_FORESEEN = (None, 1, 8)
+"""Codes of errors that say nothing of what was done: InternalError and UnknownError."""
+
+
 def classify(error: BaseException) -> tuple[Outcome, str]:
     if isinstance(error, WriteConcernError):
         return "info", in_short(error)
+    if isinstance(error, OperationFailure) and error.code in _NOT_FORESEEN:
+        return "info", f"{in_short(error)} {error.code}"
     if isinstance(error, OperationFailure):
         return "fail", f"{in_short(error)} {error.code}"
     if isinstance(error, ServerSelectionTimeoutError) or was_refused(error):
