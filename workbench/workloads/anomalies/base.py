@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Anomalies:
         return SESSIONS
 
     async def prepare(self, urls: Mapping[str, str], run: str, clients: Sequence[int]) -> Any:
+        importlib.import_module("workbench.workloads.anomalies.play")  # now, not while a client connects
         return urls["postgres"], run
 
     async def connect(self, shared: Any, client: int) -> Sessions:
@@ -118,10 +120,7 @@ class Sessions:
             f"CREATE SCHEMA IF NOT EXISTS {schema}; "
             f"CREATE TABLE IF NOT EXISTS {schema}.test (id int PRIMARY KEY, value int)"
         )
-        sessions = cls(url, schema, control)
-        for number in range(2):
-            await sessions.session(number)
-        return sessions
+        return cls(url, schema, control)
 
     async def session(self, number: int) -> Sql:
         from workbench.workloads.sql import Sql
