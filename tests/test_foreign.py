@@ -213,6 +213,32 @@ def test_independent_histories_are_of_their_keys(record):
     assert rows(history) == [(0, "read", "x", 5, "ok"), (1, "cas", "7", [1, 2], "ok")]
 
 
+@pytest.mark.parametrize("answer", ["1", "nil", "[8 1]", "[7 1 2]"])
+def test_what_is_no_answer_of_its_key_is_named_not_taken_for_nothing(record, answer):
+    text = (
+        "{:type :invoke, :f :write, :value [7 1], :process 0}\n{:type :ok, :f :write, :value [7 1], :process 0}\n"
+        "{:type :invoke, :f :read, :value [7 nil], :process 0}\n{:type :ok, :f :read, :value %s, :process 0}\n"
+    )
+    assert rows(record(text % "[7 1]"))[1] == (0, "read", "7", 1, "ok")
+    with pytest.raises(HistoryError, match="line 4: process 0 called read with a pair of the key '7'"):
+        record(text % answer)
+
+
+def test_a_byte_order_mark_is_passed_over(record):
+    event = "{:type :invoke, :f :read, :value nil, :process 0}"
+    for text in (event, "3 :invoke :read nil\n3 :ok :read nil\n"):
+        assert len(record(b"\xef\xbb\xbf" + text.encode())) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "named"), [(":value " + "9" * 5000, "is no value"), (":value 1/0", "is no value"),
+                        (":value 1, :time " + "9" * 399, ":time is a number")],
+)  # fmt: skip
+def test_numbers_that_are_too_large_are_named(record, told, named):
+    with pytest.raises(HistoryError, match=f"line 1: .*{named}"):
+        record(f"{{:type :invoke, :f :write, :process 0, {told}}}")
+
+
 def test_a_pair_is_no_key_where_others_carry_none(record):
     only = "{:type :invoke, :f :cas, :value [1 2], :process 0}\n"
     assert rows(record(only)) == [(0, "cas", "", [1, 2], "info")]

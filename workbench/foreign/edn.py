@@ -55,7 +55,7 @@ _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|[0-7]{1,3}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "\\": "\\", '"': '"'}
 _CHARACTERS = {"newline": "\n", "tab": "\t", "return": "\r", "space": " ", "backspace": "\b", "formfeed": "\f"}
 _WORDS = {"nil": None, "true": True, "false": False}
-_SIMPLE = r'(?:-?\d++|nil|true|false|:[A-Za-z][\w-]*+|"[^"\\]*+")(?=[\s,}\]])'
+_SIMPLE = r'(?:-?\d{1,400}+|nil|true|false|:[A-Za-z][\w-]*+|"[^"\\]*+")(?=[\s,}\]])'
 _FIELD = rf"\s*+:([A-Za-z][\w-]*+)\s++({_SIMPLE}|\[(?:{_SIMPLE}\s?)*+\](?=[\s,}}]))\s*+,?"
 _FLAT = re.compile(rf"(?:\#[A-Za-z][\w.]*+)?\{{((?:{_FIELD})*+)\s*+\}}")
 """A map of nothing but keywords and simple values, as nearly all of a history are: read at ten times the speed."""
@@ -228,7 +228,10 @@ def _plain(kind: str, token: str) -> Any:
     if _FLOAT.fullmatch(token):
         return float(token.rstrip("M"))
     if ratio := _RATIO.fullmatch(token):
-        return int(ratio[1]) / int(ratio[2]) if int(ratio[2]) else float("nan")
+        try:
+            return int(ratio[1]) / int(ratio[2])
+        except ArithmeticError:
+            raise ValueError(token) from None
     if token[0].isdigit() or (token[0] in "+-" and token[1:2].isdigit()):
         raise ValueError(token)
     return Keyword(token)

@@ -56,7 +56,7 @@ def history_of(events: Iterable[Event], *, name: str, file: str, kinds: Collecti
     (a ``cas`` carries a pair in any case: there, the value of the pair is itself a list, or nothing).
     ``name`` is what the record is called, ``file`` where it stands. Raises `HistoryError`, naming the line, for times
     that go backwards or are missing from some lines, a process that calls while its last call is open, a return
-    without its call.
+    without its call, or with a value of another key.
     """
     table = _Table(file, kinds)
     nemesis = Nemesis()
@@ -91,6 +91,7 @@ class _Table:
         self._keys: list[str] = []
         self._paired = True  # so far every call carried a pair of key and value
         self._first: list[str] = []  # of each pair the key
+        self._misfit: HistoryError | None = None  # the first answer that is no pair of that key
         self._values: list[Any] = []
         self._called = array("d")
         self._returned = array("d")
@@ -160,14 +161,22 @@ class _Table:
         self._errors[row] = event.error
         if event.type == "ok" and event.kind not in ASKING and (event.value is not None or event.kind in ASKED):
             self._values[row] = event.value
+            if self._paired and self._misfit is None and not _is_pair(event, key=self._first[row]):
+                self._misfit = self.wrong(
+                    event.line,
+                    f"process {process} called {event.kind} with a pair of the key {self._first[row]!r} and a value, as "
+                    f"all calls did, and returns {event.value!r}, which is no value of that key",
+                )
 
     def wrong(self, line: int, what: str) -> HistoryError:
         return wrong(self.file, line, what)
 
     def columns(self, name: str) -> Columns:
         if self._paired:
+            if self._misfit is not None:
+                raise self._misfit
             self._keys = self._first
-            self._values = [pair[1] if isinstance(pair, list) and len(pair) == 2 else None for pair in self._values]
+            self._values = [pair[1] for pair in self._values]
         value = np.empty(len(self._values), dtype=object)
         value[:] = self._values
         called = np.frombuffer(self._called, dtype=np.float64) if self._called else np.zeros(0)
@@ -185,9 +194,10 @@ class _Table:
         )
 
 
-def _is_pair(event: Event) -> bool:
+def _is_pair(event: Event, *, key: str | None = None) -> bool:
+    """Whether it carries a key, this one if one is given, and a value."""
     value = event.value
-    if not isinstance(value, list) or len(value) != 2 or event.key:
+    if not isinstance(value, list) or len(value) != 2 or event.key or key not in (None, str(value[0])):
         return False
     return event.kind != "cas" or value[1] is None or isinstance(value[1], list)
 

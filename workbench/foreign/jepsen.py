@@ -35,7 +35,7 @@ def _event(line: int, record: Any, file: str) -> Event:
         raise wrong(file, line, f"a :type is one of {', '.join(f':{known}' for known in TYPES)}, not {plain(told)!r}")
     if not isinstance(kind, str) or not isinstance(process, (int, Keyword)):
         raise wrong(file, line, f":f is a keyword and :process a number or a keyword, not {kind!r} and {process!r}")
-    if time is not None and not isinstance(time, int):
+    if time is not None and not (isinstance(time, int) and abs(time) < 2**63):
         raise wrong(file, line, f":time is a number of nanoseconds, not {plain(time)!r}")
     key, value, error = record.get("key"), record.get("value"), record.get("error")
     return Event(

@@ -48,7 +48,7 @@ def _text(place: Path) -> str:
     except OSError as error:
         raise HistoryError(f"The record {place} cannot be read: {error.strerror}.") from error
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise wrong(
