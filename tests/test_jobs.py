@@ -108,7 +108,11 @@ def test_it_is_refused_already_when_somebody_has_read_after_it(it, slow, stack):
 
 
 def test_without_fencing_it_writes_over_what_others_did(it, stack, tmp_path):
-    options = {"JOB_MS": "150", "FENCING": "off"}
+    options = {
+        "JOB_MS": "600",
+        "LOCK_LEASE_MS": "800",
+        "FENCING": "off",
+    }  # long enough to be seen, also on a busy machine
     with working(stack, tmp_path / "other.log", **options) as other, ThreadPoolExecutor(1) as pool:
         assert do(other, "over").json()["value"] == 1
         late = pool.submit(do, other, "over")
