@@ -21,6 +21,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from workbench import Appends, FailSync, Fill, PowerLoss, Restart, SlowSync, Stack, Stop, between, disks, durable, run
+from workbench.disks import protocol
+from workbench.disks.requests import Files
 from workbench.errors import NotPossible, ServiceError, UnknownService, UsageError
 from workbench.runtimes.children import keeper
 from workbench.runtimes.disk import Disk
@@ -174,6 +176,35 @@ def test_what_is_written_below_the_disk_counts_as_durable(bench):
     (folder / "mine").write_text("another")
     bench.lose_power()
     assert {name: (folder / name).read_text() for name in names(folder)} == {"mine": "another", "yours": "durable"}
+
+
+def test_what_the_kernel_has_forgotten_meanwhile_is_synced_all_the_same(tmp_path):
+    """It forgets whoever nobody has open when memory is short; here it is asked as the kernel would."""
+    folder, aside = tmp_path / "folder", tmp_path / "aside"
+    for made in (folder, aside):
+        made.mkdir()
+    (folder / "file").write_bytes(b"first")
+    below = [os.open(made, os.O_PATH | os.O_DIRECTORY) for made in (folder, aside)]
+    files = Files(*below)
+
+    def write(data, offset):
+        node = int.from_bytes(
+            files.handle(protocol.LOOKUP, protocol.ROOT, 0, 0, memoryview(b"file\0"))[:8], sys.byteorder
+        )
+        body = memoryview(protocol.WRITING.pack(0, offset, len(data), 0, 0, 0, 0) + data)
+        for operation in (protocol.OPEN, protocol.WRITE):
+            files.handle(operation, node, 0, 0, body)
+        return node
+
+    files.handle(protocol.RELEASE, node := write(b"second", 5), 0, 0, memoryview(b""))
+    files.forget_node(node, 1)
+    node = write(b"third", 11)
+    files.handle(protocol.FSYNC, node, 0, 0, memoryview(b""))
+    write(b"fourth", 16)
+    files.lose_power()
+    assert (folder / "file").read_bytes() == b"firstsecondthird"
+    for descriptor in below:
+        os.close(descriptor)
 
 
 def test_links_modes_and_times_are_passed_on(bench):

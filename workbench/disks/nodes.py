@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import weakref
 
 
 class Node:
@@ -57,6 +58,7 @@ class Nodes:
         """The kernel knows none but the root any more."""
         self._by_number = {1: Node(os.dup(self._root))}
         self._numbers: dict[tuple[int, int], int] = {}
+        self._living: weakref.WeakValueDictionary[tuple[int, int], Node] = weakref.WeakValueDictionary()
         self._next = 2
 
     def __getitem__(self, number: int) -> Node:
@@ -66,14 +68,19 @@ class Nodes:
         """The number of what is called so, counted as known to the kernel once more. Raises `FileNotFoundError`."""
         path_fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent.path_fd)
         seen = os.fstat(path_fd)
-        number = self._numbers.get((seen.st_dev, seen.st_ino))
-        if number is None:
-            number, self._next = self._next, self._next + 1
-            self._by_number[number] = Node(path_fd)
-            self._numbers[seen.st_dev, seen.st_ino] = number
+        inode = seen.st_dev, seen.st_ino
+        node = self._living.get(inode)  # also one that the kernel has forgotten, and that is not synced
+        if node is None:
+            node = self._living[inode] = Node(path_fd)
         else:
             os.close(path_fd)
-        self._by_number[number].lookups += 1
+        number = self._numbers.get(inode)
+        if number is None:
+            number, self._next = self._next, self._next + 1
+            self._by_number[number] = node
+            self._numbers[inode] = number
+            node.lookups = 0
+        node.lookups += 1
         return number, seen
 
     def forget(self, number: int, lookups: int) -> None:
