@@ -19,6 +19,12 @@ def contradiction(example: Sequence[Operation], model: str) -> str:
         return _of_queue(example)
     if model in ("register", "cas_register") and all(one.kind in ("read", "write") for one in example):
         return _of_register(example)
+    if (
+        model == "cas_register"
+        and [one.kind for one in example] == ["cas"]
+        and example[0].value[0] != example[0].value[1]
+    ):
+        return f"nobody had written {short(example[0].value[0]) or None} by then"
     return ""
 
 
@@ -48,8 +54,8 @@ def _of_register(example: Sequence[Operation]) -> str:
         pairs = [(min(groups[a], key=_end), max(groups[b], key=_call)) for a, b in ((older, newer), (newer, older))]
         if all(_end(one) < other.called for one, other in pairs):
             told = ", and ".join(f"{spelt(one)} returned before {spelt(other)} was called" for one, other in pairs)
-            one, other = short(values[older]), short(values[newer])
-            return f"{told}, so {one} would have to be older than {other} and {other} older than {one}"
+            this, that = short(values[older]), short(values[newer])
+            return f"{told}, so {this} would have to be older than {that} and {that} older than {this}"
     return ""
 
 
@@ -99,8 +105,8 @@ def _of_queue(example: Sequence[Operation]) -> str:
     for first, second in permutations(put, 2):
         came_out = second in got and (first not in got or _end(got[second][0]) < got[first][0].called)
         if _end(put[first]) < put[second].called and came_out:
-            one, other = short(put[first].value), short(put[second].value)
-            return f"{one} was put in before {other}, and {other} came out before {one} was asked for"
+            before, after = short(put[first].value), short(put[second].value)
+            return f"{before} was put in before {after}, and {after} came out before {before} was asked for"
     if None in got:
         return "there was something in it all the time while it was found empty"
     return ""

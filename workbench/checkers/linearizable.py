@@ -33,8 +33,9 @@ def linearizable(
     Held when every object has a legal order, and, unless ``faults=False``, a fault was in force. Refuted when one has
     none; the counterexample is the fewest operations that cannot be ordered: an operation that is left out is one that
     may have happened, within its own times, or not, and without any one of them there is a legal order. With them
-    stands, for every value that one of them saw, the operation that left it. Unknown when the answer was not found
-    ``within_s`` seconds, when there is no operation, or none was acknowledged.
+    stands, for every value that one of them saw, the operation that left it. Unknown when the answer was not found in
+    ``within_s`` seconds (to shorten a counterexample takes as long again at most), when there is no operation, or none
+    was acknowledged.
     Measured: ``operations``, ``keys``, ``indeterminate``, ``algorithms``, ``undecided`` (keys), ``smallest`` (whether
     each operation of the counterexample was shown to be needed), ``seconds``.
     Raises `UsageError`, naming the row, for an unknown model or kind of operation, a value the model does not

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from workbench.linear.frontier import Frontier, most_open
 from workbench.linear.problem import Problem
+from workbench.linear.sources import from_nowhere, sources
 
 _WORK = 20_000
 """Steps of the frontier for one question: a fiftieth of a second or so."""
@@ -75,17 +76,19 @@ def smallest(problem: Problem, event: int, *, late: Callable[[], bool]) -> Few:
     """
     *earlier, last = [~e for e in problem.events[: event + 1] if e < 0 and problem.needed[~e]]
     earlier.reverse()
+    if from_nowhere(problem) == last:
+        return Few([last], certain=True)
     refutes = _Question(problem, [last, *earlier], late)
     found, certain = fewest([last], earlier, refutes)
     if not certain and len(found) > _MANY:
         refutes = _Question(problem, [last, *earlier[:_MANY]], late, given=earlier[_MANY:])
         found, _ = fewest([last], earlier[:_MANY], refutes)
         return Few(sorted(found), certain=False, given=len(earlier) - _MANY)
-    sources = _sources(problem, found)
-    every = sorted({*found, *sources})
-    for one in [*found, *sources] if sources else []:
+    further = sources(problem, found)
+    every = sorted({*found, *further})
+    for one in [*found, *further] if further else []:
         fewer = [other for other in every if other != one]
-        if one not in _sources(problem, fewer):
+        if one not in sources(problem, fewer):
             answer = refutes(fewer)
             every = fewer if answer else every
             certain = certain and answer is not None
@@ -139,19 +142,3 @@ class _Question:
         for i in kept:
             needed[i] = self.problem.needed[i]
         return needed
-
-
-def _sources(problem: Problem, kept: Sequence[int]) -> list[int]:
-    """For each value that one of them saw and none of them left, the last operation that may have left it."""
-    source = getattr(problem.moves.model, "source", None)
-    if source is None:
-        return []
-    told = [source(act) for act in problem.moves.acts]
-    saw, left = ([told[act][which] for act in problem.act] for which in (0, 1))
-    found: list[int] = []
-    for i in sorted(kept):
-        for value in saw[i]:
-            if not any(value in left[j] for j in (*kept, *found) if j != i):
-                able = (j for j in range(len(problem)) if j != i and problem.called[j] <= problem.returned[i])
-                found += [j for j in able if value in left[j]][-1:]
-    return found
