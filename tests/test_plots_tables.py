@@ -1,10 +1,12 @@
 """Tables: every cell says what was found, nothing overlaps, and what is not known is said not to be."""
 
 import pytest
+from small_histories import of, op
 
 from workbench import plots
 from workbench.checkers import Finding
 from workbench.errors import UsageError
+from workbench.history import Doubt
 
 
 def found(lost, acknowledged=1204, **more):
@@ -144,3 +146,77 @@ def test_nothing_in_a_matrix_overlaps(rows, columns):
 def test_a_matrix_that_makes_no_sense_is_refused(cells, options, said):
     with pytest.raises(UsageError, match=said):
         plots.matrix(cells, **options)
+
+
+# ── what was found beside what was expected ──────────────────────────────────────────────────────────────────────────
+
+
+def compared(kind, key, found, expected="prevented", **more):
+    return op(kind, {"expected": expected, "found": found}, 0.1, key=key, **more)
+
+
+def test_comparisons_are_shown_kind_by_kind_and_key_by_key():
+    history = of(
+        compared("low", "P4", "possible", "possible"),
+        compared("low", "G0", "prevented"),
+        compared("high", "G0", "prevented"),
+        compared("high", "G0", "possible"),
+        op("high", None, 0.2, key="P4", outcome="fail"),
+        op("high", None, 0.2, key="G2"),
+        compared("low", "", {"status": 200}, {"status": 200}),
+        compared("high", "", {"status": 500}, {"status": 200}),
+        windows=(),
+    )
+    figure = plots.comparisons(history, rows=["low", "high"], columns=["G0", "P4", "G2", "", "OTV"])
+    assert texts(figure) == [
+        ["G0", "P4", "G2", "", "OTV"],
+        ["low", "prevented", "possible", "–", "as expected", "–"],
+        ["high", "possible, not prevented", "unknown", "unknown", "otherwise, not as expected", "–"],
+    ]
+    title, *lines = repr(figure).splitlines()
+    assert title == "2 of 5 cells are not as expected: high G0, high; 2 are unknown"
+    assert lines[0] == "low, G0: prevented"
+    assert_nothing_overlaps(figure)
+    colours = [patch.get_facecolor() for patch in figure.axes[0].patches]
+    assert colours[0] != colours[1], "what was found differently is tinted differently"
+
+
+@pytest.mark.parametrize(
+    ("operations", "title"),
+    [
+        ([compared("a", "x", "prevented")], "The only cell is as expected"),
+        ([compared("a", "x", "prevented"), compared("a", "y", "prevented")], "All 2 cells are as expected: 2 prevented"),
+        ([compared("a", "x", "lost")], "1 of 1 cell is not as expected: a x"),
+        (
+            [compared("a", str(i), "lost") for i in range(5)],
+            "5 of 5 cells are not as expected: a 0, a 1, a 2 and 2 more",
+        ),
+        (
+            [compared("a", "x", "prevented"), op("a", key="y", outcome="info")],
+            "The only cell is as expected; 1 is unknown",
+        ),
+    ],
+    ids=["one", "all", "wrong", "many wrong", "unknown"],
+)  # fmt: skip
+def test_the_title_of_comparisons_is_their_finding(operations, title):
+    assert repr(plots.comparisons(of(*operations, windows=()))).splitlines()[0] == title
+
+
+def test_doubts_stand_over_comparisons():
+    history = of(compared("a", "x", "prevented"), windows=(), doubts=(Doubt("died", "Postgres died."),))
+    assert repr(plots.comparisons(history)).startswith("In doubt (died): ")
+
+
+@pytest.mark.parametrize(
+    ("operations", "options", "said"),
+    [
+        ([op("echo", 1, 0.1)], {}, "There is no comparison here"),
+        ([], {}, "There is no comparison here"),
+        ([compared("a", "x", "prevented", outcome="info")], {}, "There is no comparison here"),
+        ([compared("a", "x", "prevented")], {"rows": ["b"]}, "rows names all there are: 'a'"),
+        ([compared("a", str(i), "prevented") for i in range(13)], {}, "at most 12 columns.*got 13"),
+    ],
+)
+def test_comparisons_that_make_no_table_are_refused(operations, options, said):
+    with pytest.raises(UsageError, match=said):
+        plots.comparisons(of(*operations, windows=()), **options)

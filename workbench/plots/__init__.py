@@ -5,6 +5,7 @@ Matplotlib is imported when the first picture is drawn.
 """
 
 from workbench.plots.capacity import capacity
+from workbench.plots.comparisons import comparisons
 from workbench.plots.deliveries import deliveries
 from workbench.plots.delivery import delivery
 from workbench.plots.history import history
@@ -13,4 +14,4 @@ from workbench.plots.matrix import matrix
 from workbench.plots.rate import rate
 from workbench.plots.timeline import timeline
 
-__all__ = ["capacity", "deliveries", "delivery", "history", "latency", "matrix", "rate", "timeline"]
+__all__ = ["capacity", "comparisons", "deliveries", "delivery", "history", "latency", "matrix", "rate", "timeline"]

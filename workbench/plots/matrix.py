@@ -78,7 +78,7 @@ def matrix(
     is not named, or if a finding that is not unknown did not measure the two numbers.
     """
     from workbench.plots.look import sheet
-    from workbench.plots.table import alike, ruled, write
+    from workbench.plots.table import alike, in_order, ruled, write
 
     if not (isinstance(cells, Mapping) and cells):
         raise UsageError("A matrix needs at least one cell, like {('appendonly', 'kill redis'): durable(history)}.")
@@ -87,8 +87,8 @@ def matrix(
             raise UsageError(
                 f"A cell of a matrix is named by its row and its column, like ('no', 'kill'), not {key!r}."
             )
-    across = _order("columns", columns, [column for _, column in cells], most=MOST_COLUMNS)
-    down = _order("rows", rows, [row for row, _ in cells], most=MOST_ROWS)
+    across = in_order("columns", columns, [column for _, column in cells], most=MOST_COLUMNS)
+    down = in_order("rows", rows, [row for row, _ in cells], most=MOST_ROWS)
     found = {key: _cell(key, finding, part, of) for key, finding in cells.items()}
     figure = sheet(_title(found, part, what))
     axes = ruled(figure, down, across)
@@ -124,19 +124,6 @@ def _cell(key: tuple[str, str], finding: object, part: str, of: str) -> _Cell:
 
 def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _order(which: str, given: Sequence[str] | None, used: list[str], *, most: int) -> list[str]:
-    if isinstance(given, str):
-        raise UsageError(f"{which} is a sequence of names, like ({given!r},), not one text.")
-    names = list(dict.fromkeys(used if given is None else given))
-    if missing := [name for name in dict.fromkeys(used) if name not in names]:
-        raise UsageError(
-            f"{which} names all there are: {', '.join(map(repr, missing))} of the cells is not among them."
-        )
-    if len(names) > most:
-        raise UsageError(f"A matrix has at most {most} {which}, or nobody could read it; got {len(names)}.")
-    return names
 
 
 def _title(found: Mapping[tuple[str, str], _Cell], part: str, what: str) -> str:

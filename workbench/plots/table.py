@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from workbench.errors import UsageError
 from workbench.plots.look import DPI, HEIGHT, INK, SOFT, WIDTH, Picture, panel
 
 TALL, GAP = 0.82, 0.012  # of the sheet: how much of its height a table takes, and what lies between names and cells
@@ -18,6 +19,23 @@ NAMES = 0.3
 
 LEAST, CELL, NAME = 6.5, 9.0, 8.5  # points: no letter is smaller, and how large they are where there is room
 RULE, EDGE = "#e8eaee", "#c4c9d1"
+
+
+def in_order(which: str, given: Sequence[str] | None, used: Sequence[str], *, most: int) -> list[str]:
+    """The names of rows or columns as ``given``, else in the order of their first use.
+
+    Raises `UsageError` if they do not name all that are used, or if there are too many to be read.
+    """
+    if isinstance(given, str):
+        raise UsageError(f"{which} is a sequence of names, like ({given!r},), not one text.")
+    names = list(dict.fromkeys(used if given is None else given))
+    if missing := [name for name in dict.fromkeys(used) if name not in names]:
+        raise UsageError(
+            f"{which} names all there are: {', '.join(map(repr, missing))} of the cells is not among them."
+        )
+    if len(names) > most:
+        raise UsageError(f"A table has at most {most} {which}, or nobody could read it; got {len(names)}.")
+    return names
 
 
 def ruled(figure: Picture, rows: Sequence[str], heads: Sequence[str], *, room: float = 0.1, at: float = 0.5) -> Axes:

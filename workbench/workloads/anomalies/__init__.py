@@ -4,6 +4,7 @@
 turns, and when one waits for another.
 """
 
-from workbench.workloads.anomalies.base import Anomalies
+from workbench.workloads.anomalies.base import NAMES, Anomalies
+from workbench.workloads.levels import LEVELS
 
-__all__ = ["Anomalies"]
+__all__ = ["LEVELS", "NAMES", "Anomalies"]
