@@ -18,8 +18,11 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Sequence
 
-from workbench.linear.pareto import Used, add
+from workbench.linear.pareto import LONG, Used, add
 from workbench.linear.problem import NEVER, NO_WAY, Problem
+
+_AT_ONCE = 16
+"""So many things that are only looked at cost about as much as one step."""
 
 Stack = list[tuple[int, int]]
 Configurations = dict[int, Used]
@@ -57,6 +60,8 @@ class Frontier:
         """Operations that never return, by act: unit and mask of the field, and how many were called so far."""
         self._guard = 0
         self._width = 0
+        self._vectors = 1
+        """So many of them the configurations hold, about."""
         self._lay_out()
         self._closing: tuple[int, Stack, Stack, Configurations, Configurations] | None = None
 
@@ -90,8 +95,9 @@ class Frontier:
 
     @property
     def size(self) -> int:
-        """How many situations it holds, about."""
-        return len(self._configurations) + (len(self._closing[3]) + len(self._closing[4]) if self._closing else 0)
+        """How many situations it holds, about; one with a long vector counts for several."""
+        held = self._vectors + (len(self._closing[3]) + len(self._closing[4]) if self._closing else 0)
+        return held * (1 + self._width // LONG)
 
     def advance(self, until: int, work: int) -> int:
         """Move on until so many events are behind it, or no configuration is left, or the work is used up.
@@ -110,7 +116,7 @@ class Frontier:
                 if self._closing is not None:
                     return work
                 self.empty = not self._configurations
-            work -= len(self._configurations)
+            work -= self._vectors
             self.at += 1
         return max(work, 1)
 
@@ -175,6 +181,7 @@ class Frontier:
     def _settle(self, i: int, bit: int, found: Configurations) -> None:
         """Operation i is done in every configuration, or will not be asked for: its bit can be another's."""
         self._configurations = found
+        self._vectors = sum(map(len, found.values()))
         act = self.problem.act[i]
         del self._bit[i]
         if self._pure.pop(i, None) is not None:
@@ -196,14 +203,16 @@ class Frontier:
         optional = [(act_of[i], unit, unit, unit) for i, unit in self._spare.items()]
         optional += [(act, unit, mask, count * unit) for act, (unit, mask, count) in self._classes.items() if count]
         legal = self._legal
+        price = 1 + len(optional) // _AT_ONCE
         while work > 0:
-            work -= 1
+            work -= price
             if not stack:
                 if not later:
                     break
                 stack.extend(later)
                 later.clear()
             key, used = stack.pop()
+            work -= len(seen[key]) // _AT_ONCE
             if used not in seen[key]:
                 continue  # another that used less came after it
             state, mask = key >> shift, key & low

@@ -14,7 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Generator
 
-from workbench.linear.pareto import add
+from workbench.linear.pareto import LONG, add
 from workbench.linear.problem import NO_WAY, UNASKED, Problem
 
 NOT_YET, FOUND = -2, -1
@@ -22,7 +22,8 @@ NOT_YET, FOUND = -2, -1
 event that no order gets past."""
 
 _MOST_REMEMBERED = 1_000_000
-"""Situations (about 200 bytes each); beyond them the search goes on without remembering more."""
+"""Situations (about 200 bytes each, more with long vectors); beyond them the search goes on without
+remembering more."""
 
 _Option = tuple[int, int, int, int]
 """Operations that never return, by act: the unit and the mask of the field that counts them, how many were called."""
@@ -41,6 +42,7 @@ def search(problem: Problem, steps: int) -> Generator[int, int, None]:
     tail = len(of) - 1
     following, before = [*range(1, tail + 1), 0], [0, *range(tail)]
     end_of = {~of[at]: at for at in range(1, tail) if of[at] < 0}
+    most = _MOST_REMEMBERED // (1 + guard.bit_length() // LONG)
     base = mask = used = state = turn = furthest = 0
     without = NO_WAY  # the state before the last move, if that was an optional one
     known: dict[tuple[int, int, int], tuple[int, ...]] = {}
@@ -62,7 +64,7 @@ def search(problem: Problem, steps: int) -> Generator[int, int, None]:
                     done = ((window + 1) & ~window).bit_length() - 1
                     window, start = window >> done, start + done
                 eager = pure[one]
-                if eager or add(known, (start, window, then), used, guard, _MOST_REMEMBERED):
+                if eager or add(known, (start, window, then), used, guard, most):
                     path.append((at, -1, state, base, mask, used, without, eager))
                     state, base, mask, without = then, start, window, NO_WAY
                     following[before[at]], before[following[at]] = following[at], before[at]
@@ -77,10 +79,11 @@ def search(problem: Problem, steps: int) -> Generator[int, int, None]:
         options = options_at(~i)
         while turn < len(options):
             one, unit, field, full = options[turn]
+            steps -= 1
             if used & field < full:
                 then = step(state, one)
                 new = then >= 0 and then != state and (without < 0 or step(without, one) != then)
-                if new and add(known, (base, mask, then), used + unit, guard, _MOST_REMEMBERED):
+                if new and add(known, (base, mask, then), used + unit, guard, most):
                     break
             turn += 1
         if turn < len(options):
