@@ -116,6 +116,11 @@ def test_what_shows_nothing_is_unknown(operations, said):
         raise AssertionError(finding.text)
 
 
+def test_reads_that_show_no_account_hold_nothing():
+    finding = judged(bank("read", {}, 0), moved(1), bank("read", {}, 2))
+    assert finding.verdict == "unknown" and "No account was shown by any of 2 reads" in finding.text
+
+
 def test_the_last_read_is_after_the_last_heal():
     finding = judged(*FINE, windows=(KILL,))
     assert finding.verdict == "unknown"

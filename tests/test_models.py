@@ -48,6 +48,8 @@ def test_what_may_follow_what(name, operations, expected):
     ("name", "kind", "value", "says"),
     [
         ("register", "write", {"a": 1}, "cannot be hashed"),
+        ("register", "write", float("nan"), "is not equal to itself"),
+        ("set", "read", [[1, float("nan")]], "is not equal to itself"),
         ("cas_register", "cas", 7, "a cas carries"),
         ("cas_register", "cas", [1], "a cas carries"),
         ("cas_register", "cas", [1, 2, 3], "a cas carries"),

@@ -107,7 +107,9 @@ def _unseen(history: History, bank: Bank, total: int | None) -> str:
         return f"{plural(len(bank.transfers), 'transfer')} moved something, and the balances were never read."
     if len(bank.reads) == 1 and total is None:
         return "The balances were read once, and nobody said what the total should be: there is nothing to compare."
-    quiet = max(float(np.max(c.returned[bank.transfers])), last_heal(history))
+    if not any(c.value[bank.reads]):
+        return f"No account was shown by any of {plural(len(bank.reads), 'read')}: there is nothing to compare."
+    quiet = max(float(np.max(np.fmax(c.returned, c.called)[bank.transfers])), last_heal(history))
     if c.called[bank.reads[-1]] < quiet:
         heal = " and the last heal" if history.windows else ""
         return (

@@ -164,8 +164,8 @@ class _Table:
             if self._paired and self._misfit is None and not _is_pair(event, key=self._first[row]):
                 self._misfit = self.wrong(
                     event.line,
-                    f"process {process} called {event.kind} with a pair of the key {self._first[row]!r} and a value, as "
-                    f"all calls did, and returns {event.value!r}, which is no value of that key",
+                    f"process {process} called {event.kind} with a pair of the key {self._first[row]!r} and a value, "
+                    f"as all calls did, and returns {event.value!r}, which is no value of that key",
                 )
 
     def wrong(self, line: int, what: str) -> HistoryError:

@@ -20,9 +20,9 @@ OK, FAIL = OUTCOMES.index("ok"), OUTCOMES.index("fail")
 
 
 def check(columns: Columns, model: Model) -> None:
-    """Raises `UsageError`, naming the rows, for a kind the model does not know, an operation that returned before it
-    was called, and overlapping operations of one client. (One that never returned was given up by its client, which
-    may go on.)"""
+    """Raises `UsageError`, naming the rows, for a kind the model does not know, an operation that was called at no time
+    or returned before it was called, and overlapping operations of one client. (One that never returned was given up by
+    its client, which may go on.)"""
     c = columns
     for code in np.flatnonzero(np.bincount(c.kind.codes, minlength=1)).tolist() if len(c.client) else []:
         if c.kind.names[code] not in model.kinds:
@@ -31,6 +31,10 @@ def check(columns: Columns, model: Model) -> None:
                 f"{spell(c, row)} is of a kind that the model {model.name} does not know; it knows "
                 f"{', '.join(sorted(model.kinds))}. Choose what it is to judge, history.where(kind=[…]), or another."
             )
+    if len(timeless := np.flatnonzero(~np.isfinite(c.called))):
+        raise UsageError(
+            f"{spell(c, int(timeless[0]))} has no time of its call, and an order in time cannot be judged without it."
+        )
     if len(back := np.flatnonzero(c.returned < c.called)):
         raise UsageError(
             f"{spell(c, int(back[0]))} returned before it was called: the clock of this record went backwards, "

@@ -62,17 +62,20 @@ class Model(Protocol):
 
 
 def plain(value: Any) -> Hashable:
-    """A value that can be hashed and compared: lists become tuples. Raises `UsageError` if there is no such form."""
+    """A value that can be hashed and compared: lists become tuples. They are compared as Python does it: 1, 1.0 and
+    ``True`` are equal. Raises `UsageError` if there is no such form, or it is not even equal to itself (NaN)."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(plain, value))
     try:
         hash(value)
         found: Hashable = value
     except TypeError:
-        if isinstance(value, (list, tuple)):
-            return tuple(map(plain, value))
         raise UsageError(
             f"carries {value!r}, which cannot be hashed; "
             "a model compares plain values: numbers, texts, None, and lists of them"
         ) from None
+    if value != value:
+        raise UsageError(f"carries {value!r}, which is not equal to itself, so that nobody can tell what was read")
     return found
 
 
