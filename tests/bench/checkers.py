@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from workbench.checkers import available, bounded, consistent, delivered, durabl
 from workbench.history import Columns, History, Labels, Window
 
 OPERATIONS, KEYS, CLIENTS, SECONDS = 1_000_000, 10_000, 50, 1_000.0
-GOAL_S, GOAL_OF_MESSAGES_S = 5.0, 1.5
+GOAL_S, GOAL_OF_MESSAGES_S, GOAL_BYTES = 5.0, 1.5, 500
 SUBSCRIBERS, ROOMS, MESSAGES = 200, 2, 10_000
 
 
@@ -131,6 +132,15 @@ def timed(judge: Callable[[History], Any], record: History, *, times: int = 3) -
     return sorted(spent)[times // 2]
 
 
+def weighed(judge: Callable[[History], Any], record: History) -> float:
+    """How much memory it takes at most beside the history, bytes per operation."""
+    tracemalloc.start()
+    judge(record)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most / len(record)
+
+
 def main() -> int:
     record = history()
     assert plain(record) == 0
@@ -149,9 +159,11 @@ def main() -> int:
         assert checker(record).verdict == "held", checker(record)
         seconds = timed(checker, record)
         ratio = f"   {seconds / baseline:.2f} of plain sets" if name == "durable" else ""  # what they answer
-        print(f"  {name:10} {seconds:6.2f} s{ratio}")
-        slow += [name] if seconds > GOAL_S else []
-    print(f"  goal: at most {GOAL_S:g} s each: {'missed by ' + ', '.join(slow) if slow else 'met'}")
+        heavy = weighed(checker, record)
+        print(f"  {name:10} {seconds:6.2f} s, {heavy:4.0f} bytes per operation{ratio}")
+        slow += [name] if seconds > GOAL_S or heavy > GOAL_BYTES else []
+    missed = "missed by " + ", ".join(slow) if slow else "met"
+    print(f"  goal: at most {GOAL_S:g} s and {GOAL_BYTES} bytes per operation each: {missed}")
     slow_messages = main_of_messages()
     return bool(slow + slow_messages)
 
@@ -167,9 +179,11 @@ def main_of_messages() -> list[str]:
         assert checker(record).verdict == "held", checker(record)
         seconds = timed(checker, record)
         ratio = f"   {seconds / baseline:.2f} of plain sets" if name == "delivered" else ""
-        print(f"  {name:10} {seconds:6.2f} s{ratio}")
-        slow += [name] if seconds > GOAL_OF_MESSAGES_S else []
-    print(f"  goal: at most {GOAL_OF_MESSAGES_S:g} s each: {'missed by ' + ', '.join(slow) if slow else 'met'}")
+        heavy = weighed(checker, record)
+        print(f"  {name:10} {seconds:6.2f} s, {heavy:4.0f} bytes per operation{ratio}")
+        slow += [name] if seconds > GOAL_OF_MESSAGES_S or heavy > GOAL_BYTES else []
+    missed = "missed by " + ", ".join(slow) if slow else "met"
+    print(f"  goal: at most {GOAL_OF_MESSAGES_S:g} s and {GOAL_BYTES} bytes per operation each: {missed}")
     return slow
 
 
