@@ -189,7 +189,7 @@ def test_a_level_that_there_is_not_is_refused(fields, said):
 
 def test_names_and_what_is_asked():
     workload = Anomalies(level="serializable", begun="read committed")
-    assert workload.name == "anomalies at serializable, begun at read committed"
+    assert workload.name == "anomalies at serializable (begun at read committed)"
     assert Anomalies(level="serializable", begun="serializable").name == "anomalies at serializable"
     assert (workload.services, workload.connect_kind, workload.connections) == (("postgres",), None, 4)
     final = [ask.key for rank in range(3) for ask in workload.final(rank, 3, 0)]

@@ -185,7 +185,10 @@ def test_comparisons_are_shown_kind_by_kind_and_key_by_key():
     ("operations", "title"),
     [
         ([compared("a", "x", "prevented")], "The only cell is as expected"),
-        ([compared("a", "x", "prevented"), compared("a", "y", "prevented")], "All 2 cells are as expected: 2 prevented"),
+        (
+            [compared("a", "x", "prevented"), compared("a", "y", "prevented")],
+            "All 2 cells are as expected: 2 prevented",
+        ),
         ([compared("a", "x", "lost")], "1 of 1 cell is not as expected: a x"),
         (
             [compared("a", str(i), "lost") for i in range(5)],

@@ -159,6 +159,14 @@ def test_a_transfer_is_between_two_accounts(accounts, n, seed):
         assert 1 <= value["amount"] <= MOST
 
 
+def test_names_say_at_which_level_and_how():
+    assert Transfers().name == "transfers at read committed (read-modify-write)"
+    named = Transfers(isolation="serializable", how="retry", begun="read committed").name
+    assert named == "transfers at serializable (retry, begun at read committed)"
+    assert Shifts(begun="read committed").name == "shifts at read committed"
+    assert Shifts(begun="serializable").name == "shifts at read committed (begun at serializable)"
+
+
 def test_only_the_first_client_reads_at_the_end():
     assert [Transfers().final(rank, 3, 9) for rank in range(3)] == [[Ask("read")], [], []]
 
@@ -168,7 +176,7 @@ def test_only_the_first_client_reads_at_the_end():
     [
         ({"isolation": "none"}, "no isolation level isolation='none'"),
         ({"how": "luck"}, "one of read-modify-write, atomic, retry, apart; got how='luck'"),
-        ({"how": "retry"}, "At read committed no transaction is refused"),
+        ({"begun": "none"}, "no isolation level begun='none'"),
         ({"at": ""}, "at names an entry of the stack; got at=''"),
         ({"accounts": 1}, "between 2 to 1000 accounts; got accounts=1"),
         ({"accounts": 2.5}, "between 2 to 1000 accounts"),
@@ -179,6 +187,13 @@ def test_only_the_first_client_reads_at_the_end():
 def test_transfers_that_make_no_sense_are_refused(fields, said):
     with pytest.raises(UsageError, match=re.escape(said)):
         Transfers(**fields)
+
+
+def test_a_level_that_was_never_set_protects_nothing(stack):
+    workloads = [Transfers(isolation="serializable", how="retry", begun="read committed"), Shifts(begun="serializable")]
+    history = run(stack, workloads, clients=8, duration_s=0.4, timeout_s=5)
+    assert conserved(history.where(workload="transfers"), total=4000).verdict == "refuted"
+    assert matched(history.where(workload="shifts", kind="look")).verdict == "held"
 
 
 # ── doctors ──────────────────────────────────────────────────────────────────────────────────────────────────────────

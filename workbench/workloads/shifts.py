@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError
 from workbench.workloads.asking import Ask
-from workbench.workloads.levels import Level, check_level
+from workbench.workloads.levels import Begun, Level, called, check_level
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
@@ -28,20 +28,22 @@ class Shifts:
     Kinds: ``leave`` (value: ``{"shift", "doctor", "saw", "left"}``: which others were there, and whether it left),
     ``return`` and ``look`` (value: ``{"expected": "somebody is on call", "found", "shift", "on_call"}``). A transaction
     that the database refuses because it met others is ``fail``, and is not tried again. At the end every shift is
-    looked at once more.
+    looked at once more. ``begun`` is the level at which transactions really begin, if it is another one.
     """
 
     isolation: Level = "read committed"
     doctors: int = 2
+    begun: Begun = ""
 
     def __post_init__(self) -> None:
         check_level("isolation", self.isolation)
+        check_level("begun", self.begun or self.isolation)
         if not (type(self.doctors) is int and 2 <= self.doctors <= 100):
             raise UsageError(f"A shift has 2 to 100 doctors; got doctors={self.doctors!r}.")
 
     @property
     def name(self) -> str:
-        return f"shifts at {self.isolation}"
+        return called("shifts", self.isolation, self.begun)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ class Shifts:
         from workbench.workloads.sql import AS_IF_LARGE, Sql
 
         url, table, shifts = shared
-        session = await Sql.to(url, default_transaction_isolation=self.isolation, **AS_IF_LARGE)
+        session = await Sql.to(url, default_transaction_isolation=self.begun or self.isolation, **AS_IF_LARGE)
         return Doctor(session, table, shifts[client], client)
 
     def next(self, rng: random.Random, client: int, n: int) -> Ask:

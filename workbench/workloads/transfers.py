@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from workbench.errors import UsageError
 from workbench.workloads.asking import Ask
-from workbench.workloads.levels import Level, check_level
+from workbench.workloads.levels import Begun, Level, called, check_level
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
@@ -48,6 +48,8 @@ class Transfers:
     Kinds: ``read`` (value: balance by account) and ``transfer`` (value: ``{"from", "to", "amount"}``, and when it is
     ok ``moved``: nothing where the balance was too low, ``tries``, and where the application computes ``saw``, the two
     balances that it read). A refused transaction is ``fail``. At the end the first client reads the balances once more.
+
+    ``begun`` is the level at which transactions really begin, if it is another one.
     """
 
     isolation: Level = "read committed"
@@ -56,16 +58,13 @@ class Transfers:
     accounts: int = 4
     balance: int = 1000
     read_share: float = 0.2
+    begun: Begun = ""
 
     def __post_init__(self) -> None:
         check_level("isolation", self.isolation)
+        check_level("begun", self.begun or self.isolation)
         if self.how not in get_args(How):
             raise UsageError(f"A transfer is done by one of {', '.join(get_args(How))}; got how={self.how!r}.")
-        if self.how == "retry" and self.isolation == "read committed":
-            raise UsageError(
-                "At read committed no transaction is refused because it met others, so how='retry' has nothing to do "
-                "again. Retry at repeatable read or serializable."
-            )
         if not (isinstance(self.at, str) and self.at):
             raise UsageError(f"at names an entry of the stack; got at={self.at!r}.")
         if not (type(self.accounts) is int and 2 <= self.accounts <= 1000):
@@ -78,7 +77,7 @@ class Transfers:
     @property
     def name(self) -> str:
         where = f" in {self.at}" if self.at != "postgres" else ""
-        return f"transfers{where} at {self.isolation} ({self.how})"
+        return called(f"transfers{where}", self.isolation, self.begun, self.how)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -105,7 +104,7 @@ class Transfers:
         from workbench.workloads.sql import AS_IF_LARGE, Sql
 
         url, table = shared
-        return Bank(await Sql.to(url, default_transaction_isolation=self.isolation, **AS_IF_LARGE), table)
+        return Bank(await Sql.to(url, default_transaction_isolation=self.begun or self.isolation, **AS_IF_LARGE), table)
 
     def next(self, rng: random.Random, client: int, n: int) -> Ask:
         if rng.random() < self.read_share:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.workloads.anomalies.scripts import SCRIPTS, published
 from workbench.workloads.asking import Ask
-from workbench.workloads.levels import Level, check_level
+from workbench.workloads.levels import Begun, Level, called, check_level
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
@@ -37,7 +37,7 @@ class Anomalies:
     """
 
     level: Level
-    begun: Level | None = None
+    begun: Begun = ""
 
     def __post_init__(self) -> None:
         check_level("level", self.level)
@@ -45,8 +45,7 @@ class Anomalies:
 
     @property
     def name(self) -> str:
-        begun = "" if self.begun in (None, self.level) else f", begun at {self.begun}"
-        return f"anomalies at {self.level}{begun}"
+        return called("anomalies", self.level, self.begun)
 
     @property
     def services(self) -> tuple[str, ...]:
