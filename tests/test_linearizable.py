@@ -220,6 +220,30 @@ def test_more_equal_operations_without_return_than_fit_into_ten_bits():
     assert judged("register", *ghosts, *flips(601), within_s=2).verdict == "refuted"
 
 
+@pytest.mark.parametrize(
+    ("model", "specs", "never"),
+    [
+        ("register", [(0, "write", None, 0, 1), (0, "write", 2, 2, 3), (0, "read", None, 4, 5)], "at first"),
+        (
+            "queue",
+            [(0, "enqueue", n % 2, 2 * n, 2 * n + 1) for n in range(3)]
+            + [(0, "dequeue", 0, 10, 11), (0, "dequeue", 0, 12, 13)],
+            "came out twice",
+        ),
+        (
+            "register",
+            [(n + 1, "write", 1, 0, NAN, "info") for n in range(99)]
+            + [spec for n in range(100) for spec in
+               ((0, "write", 2, 10 * n + 1, 10 * n + 2), (0, "read", 1, 10 * n + 3, 10 * n + 4))],
+            "nobody had written",
+        ),
+    ],
+)  # fmt: skip
+def test_what_was_there_more_than_once_is_not_explained_as_if_it_had_been_once(model, specs, never):
+    finding = judged(model, *specs, within_s=1)
+    assert finding.verdict == "refuted" and never not in finding.text
+
+
 def test_at_the_same_instant_operations_are_concurrent():
     assert judged("register", (0, "write", 1, 0, 1), (1, "read", None, 1, 2)).verdict == "held"
     assert judged("register", (0, "write", 1, 0, 1), (1, "read", None, 1.001, 2)).verdict == "refuted"

@@ -40,6 +40,8 @@ def _of_register(example: Sequence[Operation]) -> str:
         if value is not None and not any(one.kind == "write" for one in group):
             return f"nobody had written {short(values[value])} by then"
     for older, newer in permutations(groups, 2):
+        if not (_once(groups[older], older) and _once(groups[newer], newer)):
+            continue  # it was there twice, so that little follows from when it was seen
         if older is None:
             before = [one for one in groups[newer] if one.kind == "write"]
             later = max(groups[older], key=lambda one: one.called)
@@ -57,6 +59,11 @@ def _of_register(example: Sequence[Operation]) -> str:
             this, that = short(values[older]), short(values[newer])
             return f"{told}, so {this} would have to be older than {that} and {that} older than {this}"
     return ""
+
+
+def _once(group: Sequence[Operation], value: Any) -> bool:
+    """Whether a value was there once: written by one of these, or at first."""
+    return sum(one.kind == "write" for one in group) == (value is not None)
 
 
 def _of_set(example: Sequence[Operation]) -> str:

@@ -63,7 +63,7 @@ def linearizable(
     asked = f"{plural(count, 'operation')} on {plural(answer.objects, 'key')}"
     if answer.against is not None:
         example = [operation(history, row) for row in answer.against.rows]
-        text = _why(history, answer.against, of.name)
+        text = _why(history, answer.against, of.name, once="search" not in answer.ways)
         return judge(history, "refuted", text, measured=measured, counterexample=example, faults=faults)
     if not acknowledged:
         text = f"None of {plural(len(history), 'operation')} was acknowledged, so nothing is known of any order."
@@ -81,8 +81,9 @@ def linearizable(
     return judge(history, "held", text, measured=measured, faults=faults)
 
 
-def _why(history: History, against: Contradiction, model: str) -> str:
-    """The operation that fits nowhere, and why: in words, or by what its object can have held meanwhile."""
+def _why(history: History, against: Contradiction, model: str, *, once: bool) -> str:
+    """The operation that fits nowhere, and why: in words, or by what its object can have held meanwhile. Of a queue
+    the words are true where each value was put in ``once``, and of any object where no operation is unshown."""
     last = operation(history, against.last)
     end = f"{last.returned:.3f} s" if last.returned == last.returned else "never"
     where = f" on {last.key}" if last.key else ""
@@ -90,7 +91,7 @@ def _why(history: History, against: Contradiction, model: str) -> str:
     example = [operation(history, row) for row in against.rows]
     if against.given:
         text += f", with all {plural(against.given, 'operation')} that had returned before those shown"
-    if why := contradiction(example, model):
+    if not against.given and (once or model != "queue") and (why := contradiction(example, model)):
         return f"{text}: {why}."
     if 0 < len(against.held) <= NAMED:
         held = " or ".join(short(state) or "None" for state in against.held)
