@@ -244,6 +244,19 @@ def test_what_was_there_more_than_once_is_not_explained_as_if_it_had_been_once(m
     assert finding.verdict == "refuted" and never not in finding.text
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_what_has_to_forget_is_still_judged_rightly(model, monkeypatch):
+    dice = random.Random(5)
+    monkeypatch.setattr("workbench.linear.race._CROWD", 3)
+    monkeypatch.setattr("workbench.linear.race._FIRST_TURN", 2)
+    monkeypatch.setattr("workbench.linear.race._FIRST_STEPS", -99)
+    for _ in range(40):
+        found = simulated(by_name(model), dice, operations=9, crashed=0.3, planted=dice.random() < 0.5)
+        if any(one.outcome == "ok" for one in found):
+            expected = "held" if by_permutations(found, by_name(model)) else "refuted"
+            assert linearizable(of(*found), model=model, faults=False).verdict == expected
+
+
 def test_at_the_same_instant_operations_are_concurrent():
     assert judged("register", (0, "write", 1, 0, 1), (1, "read", None, 1, 2)).verdict == "held"
     assert judged("register", (0, "write", 1, 0, 1), (1, "read", None, 1.001, 2)).verdict == "refuted"

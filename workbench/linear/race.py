@@ -11,20 +11,22 @@ from dataclasses import dataclass
 
 from workbench.linear.frontier import Frontier
 from workbench.linear.problem import Problem
-from workbench.linear.search import FOUND, NOT_YET, search
+from workbench.linear.search import FOUND, NOT_YET, Known, search
 from workbench.linear.sources import from_nowhere
 from workbench.models import State
 
 _FIRST_TURN = 250
 """Steps of the frontier in the first turn; one of them costs about as much as `_STEPS` of the search."""
 _STEPS = 3
-_FIRST_STEPS = 100
+_FIRST_STEPS = 300
 """Of the search in the first turn, and four for every operation: enough for one that never goes wrong for long."""
 _GROWTH, _LONGEST_TURN = 2, 100_000
 _TO_LOOK = 5_000
 """To find out what an object can have held."""
 _LARGEST = 1_000_000
 """Situations; a frontier that has more gives up, and the search is alone."""
+_CROWD = 2_000_000
+"""Situations of all objects together (about 250 bytes each); whose turn it is when there are more has to forget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,18 @@ class _Runner:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.frontier: Frontier | None = Frontier(problem, problem.needed)
-        self.search = search(problem, _FIRST_STEPS + 4 * len(problem))
+        self.known: Known = {}
+        self.search = search(problem, _FIRST_STEPS + 16 * len(problem), self.known)
+
+    @property
+    def size(self) -> int:
+        """How many situations both hold, about."""
+        return len(self.known) + (self.frontier.size if self.frontier is not None else 0)
+
+    def forget(self) -> None:
+        """From here on the search is alone, and remembers nothing of what it has seen."""
+        self.frontier = None
+        self.known.clear()
 
     def first_turn(self) -> int:
         """What needs no search is looked at first: a value that was seen and that nobody had left there."""
@@ -76,18 +89,22 @@ class _Runner:
 
 def race(problems: Iterable[Problem], *, late: Callable[[], bool]) -> Race:
     """Decide all of them, or the first that is refuted, until it is ``late``."""
-    work = _FIRST_TURN
+    work, crowd = _FIRST_TURN, 0
     waiting: Iterable[_Runner] = (_Runner(problem) for problem in problems)
     while True:
-        still = []
+        still: list[_Runner] = []
         undecided = 0
         for runner in waiting:
             if late():
                 undecided += 1
                 continue
+            crowd -= runner.size if work > _FIRST_TURN else 0
             answer = runner.turn(work) if work > _FIRST_TURN else runner.first_turn()
             if answer == NOT_YET:
                 still.append(runner)
+                if crowd + runner.size > _CROWD:
+                    runner.forget()
+                crowd += runner.size
             elif answer != FOUND:
                 return Race((runner.problem, answer), runner.held())
         if undecided:

@@ -4,7 +4,8 @@ Wing and Gong ("Testing and verifying concurrent objects", 1993) with Lowe's mem
 operations already in the order, and the state. Here
 
 - the set is a window above the first operation that is not yet in it, so that memory does not grow with the history;
-- a pure act that is legal now goes into the order at once, and is never taken out alone: it could always stand there;
+- a pure act that is legal now goes into the order at once, and is never taken out alone: it could always stand there
+  (in a new state these are looked for first);
 - what never returned is counted by its act, and tried only where nothing else gets on; a situation is known if one in
   which less of it had been used is known; and what follows it at once must owe its result to it.
 """
@@ -25,12 +26,17 @@ _MOST_REMEMBERED = 1_000_000
 """Situations (about 200 bytes each, more with long vectors); beyond them the search goes on without
 remembering more."""
 
+Known = dict[tuple[int, int, int], tuple[int, ...]]
 _Option = tuple[int, int, int, int]
 """Operations that never return, by act: the unit and the mask of the field that counts them, how many were called."""
 
 
-def search(problem: Problem, steps: int) -> Generator[int, int, None]:
-    """Yield `NOT_YET` after so many steps (each time as many as are sent), and then the answer."""
+def search(problem: Problem, steps: int, known: Known | None = None) -> Generator[int, int, None]:
+    """Yield `NOT_YET` after so many steps (each time as many as are sent), and then the answer.
+
+    What it remembers is in ``known``, which may be cleared while it waits.
+    """
+    known = {} if known is None else known
     act, needed, moves = problem.act, problem.needed, problem.moves
     after, step, pure = moves.after, moves.step, moves.pure
     optional = _Optional(problem)
@@ -45,9 +51,9 @@ def search(problem: Problem, steps: int) -> Generator[int, int, None]:
     most = _MOST_REMEMBERED // (1 + guard.bit_length() // LONG)
     base = mask = used = state = turn = furthest = 0
     without = NO_WAY  # the state before the last move, if that was an optional one
-    known: dict[tuple[int, int, int], tuple[int, ...]] = {}
     path: list[tuple[int, int, int, int, int, int, int, bool]] = []
     missing, at = so_far, following[0]
+    for_pure = True  # in a new state the pure acts come first
     while missing:
         steps -= 1
         if steps <= 0:
@@ -55,6 +61,9 @@ def search(problem: Problem, steps: int) -> Generator[int, int, None]:
         i = of[at]
         if i >= 0:
             one = act[i]
+            if pure[one] != for_pure:
+                at = following[at]
+                continue
             then = after[state].get(one, UNASKED)
             if then == UNASKED:
                 then = step(state, one)
@@ -63,17 +72,20 @@ def search(problem: Problem, steps: int) -> Generator[int, int, None]:
                 if window & 1:
                     done = ((window + 1) & ~window).bit_length() - 1
                     window, start = window >> done, start + done
-                eager = pure[one]
-                if eager or add(known, (start, window, then), used, guard, most):
-                    path.append((at, -1, state, base, mask, used, without, eager))
+                if for_pure or add(known, (start, window, then), used, guard, most):
+                    path.append((at, -1, state, base, mask, used, without, for_pure))
                     state, base, mask, without = then, start, window, NO_WAY
-                    following[before[at]], before[following[at]] = following[at], before[at]
                     end = end_of[i]
                     following[before[end]], before[following[end]] = following[end], before[end]
+                    following[before[at]], before[following[at]] = following[at], before[at]
                     missing -= 1
-                    at = following[0]
-                    continue
+                    if not for_pure:
+                        at, for_pure = following[0], True
+                        continue
             at = following[at]
+            continue
+        if for_pure:
+            at, for_pure = following[0], False
             continue
         furthest = max(furthest, at)  # a return nobody can wait for: what never returned may help
         options = options_at(~i)
@@ -89,7 +101,7 @@ def search(problem: Problem, steps: int) -> Generator[int, int, None]:
         if turn < len(options):
             path.append((at, turn, state, base, mask, used, without, False))
             state, used, without = then, used + unit, state
-            at, turn = following[0], 0
+            at, turn, for_pure = following[0], 0, True
             continue
         eager = True
         while eager:
@@ -99,8 +111,8 @@ def search(problem: Problem, steps: int) -> Generator[int, int, None]:
             at, turn, state, base, mask, used, without, eager = path.pop()
             if turn < 0:
                 end = end_of[of[at]]
-                following[before[end]] = before[following[end]] = end
                 following[before[at]] = before[following[at]] = at
+                following[before[end]] = before[following[end]] = end
                 missing += 1
         at, turn = (following[at], 0) if turn < 0 else (at, turn + 1)
     yield FOUND
