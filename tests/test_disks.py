@@ -207,6 +207,37 @@ def test_what_the_kernel_has_forgotten_meanwhile_is_synced_all_the_same(tmp_path
         os.close(descriptor)
 
 
+NO_ROOM = """
+import os
+from pathlib import Path
+from workbench.disks import protocol
+from workbench.disks.requests import Files
+
+for made in ("folder", "aside"):
+    os.mkdir(made)
+Path("folder/a").write_bytes(b"1" * (1 << 20))
+Path("folder/b").touch()
+files = Files(os.open("folder", os.O_PATH), os.open("aside", os.O_PATH))
+a, b = (files._nodes[files._nodes.find(files._nodes[protocol.ROOT], name)[0]] for name in (b"a", b"b"))
+files.contents.resize(a, 0)
+try:
+    for offset in range(0, 1 << 22, 4096):
+        files.contents.write(b, memoryview(protocol.WRITING.pack(0, offset, 4096, 0, 0, 0, 0) + b"2" * 4096))
+except OSError:
+    files.lose_power()
+    assert (Path("folder/a").read_bytes(), Path("folder/b").read_bytes()) == (b"1" * (1 << 20), b"")
+    raise SystemExit
+assert False
+"""
+
+
+def test_what_was_synced_comes_back_also_where_no_room_is_left_below(tmp_path):
+    mounted = f"mount -t tmpfs -o size=2m none {tmp_path} && cd {tmp_path} && exec {sys.executable} -c '{NO_ROOM}'"
+    room = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mounted]
+    ended = subprocess.run(room, capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_links_modes_and_times_are_passed_on(bench):
     folder = bench.new_folder()
     bench.run(

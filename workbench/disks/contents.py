@@ -86,10 +86,11 @@ class Contents:
 
     def forget(self) -> tuple[int, int]:
         """Undo what was not synced: how many files and bytes that was."""
-        files = len(self._unsynced)
-        undone = sum(before.restore(node.open_file()) for node, before in self._unsynced.items())
+        changed = [(before, node.open_file()) for node, before in self._unsynced.items()]
+        undone = sum(before.shrink(file) for before, file in changed)
+        undone += sum(before.restore(file) for before, file in changed)
         self._unsynced.clear()
-        return files, undone
+        return len(changed), undone
 
     def check_room(self) -> None:
         if self.full:

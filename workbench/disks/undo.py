@@ -31,13 +31,19 @@ class Before:
                 at = block * BLOCK
                 self.blocks[block] = os.pread(file, min(BLOCK, self.size - at), at)
 
+    def shrink(self, file: int) -> int:
+        """Give back the room that it has taken since, which others may need; how many bytes that are undone."""
+        added = max(0, os.fstat(file).st_size - self.size)
+        if added:
+            os.ftruncate(file, self.size)
+        return added
+
     def restore(self, file: int) -> int:
-        """Undo everything; how many bytes that were not synced are gone."""
-        undone = max(0, os.fstat(file).st_size - self.size) + sum(map(len, self.blocks.values()))
+        """Undo everything else; how many bytes that were not synced are gone by that."""
         os.ftruncate(file, self.size)
         for block, data in self.blocks.items():
             os.pwrite(file, data, block * BLOCK)
-        return undone
+        return sum(map(len, self.blocks.values()))
 
 
 class Names:
