@@ -70,6 +70,13 @@ def test_what_may_have_happened_stays_open_to_the_end():
     assert repr(figure).endswith("; 2 may have happened")
 
 
+def test_what_was_called_last_and_never_returned_is_still_seen():
+    figure = plots.history(of(op("write", 1, 2.0, outcome="info", took=math.nan)))
+    ((begin, end, _),) = bars(figure)
+    assert begin == 2.0
+    assert figure.axes[0].get_xlim()[1] >= end > 2.05
+
+
 def many(count, *, clients=5):
     """Writes of one number after the other to two keys, and reads of the last one; one of the reads is stale."""
     rng, last = random.Random(3), {"a": 1, "b": 1}

@@ -101,6 +101,8 @@ def _view(history: History, finding: Finding | None) -> _View:
     begin, end = float(c.called[rows].min()), float(ends[rows].max())
     if len(rows) == len(history):
         begin = min(begin, 0.0)
+    if np.any(c.called[rows][np.isnan(c.returned[rows])] >= end):
+        end += 0.05 * max(end - begin, 1e-3)  # so that one that was called last and never returned is still seen
     return _View(np.sort(rows), frozenset(marked), begin, end)
 
 
