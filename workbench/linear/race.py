@@ -18,15 +18,15 @@ from workbench.models import State
 _FIRST_TURN = 250
 """Steps of the frontier in the first turn; one of them costs about as much as `_STEPS` of the search."""
 _STEPS = 3
-_FIRST_STEPS = 300
-"""Of the search in the first turn, and four for every operation: enough for one that never goes wrong for long."""
+_FIRST_STEPS = 200
+"""Of the search in the first turn, and eight for every operation: enough for one that never goes wrong for long."""
 _GROWTH, _LONGEST_TURN = 2, 100_000
 _TO_LOOK = 5_000
 """To find out what an object can have held."""
 _LARGEST = 1_000_000
 """Situations; a frontier that has more gives up, and the search is alone."""
 _CROWD = 2_000_000
-"""Situations of all objects together (about 250 bytes each); whose turn it is when there are more has to forget."""
+"""Situations of all objects together (about 500 bytes each); whose turn it is when there are more has to forget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Runner:
         self.problem = problem
         self.frontier: Frontier | None = Frontier(problem, problem.needed)
         self.known: Known = {}
-        self.search = search(problem, _FIRST_STEPS + 16 * len(problem), self.known)
+        self.search = search(problem, _FIRST_STEPS + 8 * len(problem), self.known)
 
     @property
     def size(self) -> int:
