@@ -20,6 +20,8 @@ _WORK = 20_000
 _MOST_WORK = 50 * _WORK
 """For the way to the operations that are asked about."""
 
+Fix = Callable[[Sequence[int], Sequence[int]], None]
+
 _MANY, _HARD = 32, 32
 """Operations that are too many to show where not each is known to be needed; questions too hard to ask more of."""
 
@@ -27,12 +29,15 @@ Refutes = Callable[[Sequence[int]], bool | None]
 """Whether no legal order holds these operations; ``None``: that was not found out."""
 
 
-def fewest(known: Sequence[int], candidates: Sequence[int], refutes: Refutes) -> tuple[list[int], bool]:
+def fewest(
+    known: Sequence[int], candidates: Sequence[int], refutes: Refutes, *, fix: Fix = lambda kept, left: None
+) -> tuple[list[int], bool]:
     """A smallest set that refutes, and whether each of it was shown to be needed. The ``known`` are in it, and with all
     candidates they refute; those that come first are preferred.
 
     Candidates are added from the first on until what is there refutes (where that is, is found by halving): the last
-    of them is needed, and nothing after it. (Marques-Silva and others call it the progression algorithm.)
+    of them is needed, and nothing after it. (Marques-Silva and others call it the progression algorithm.) ``fix`` is
+    told what all further questions hold, and what some of them hold beside it.
     """
     kept, certain = list(known), True
     left = list(candidates)
@@ -43,6 +48,7 @@ def fewest(known: Sequence[int], candidates: Sequence[int], refutes: Refutes) ->
         certain = certain and answer is not None
         return bool(answer)
 
+    fix(kept, left)
     while left and not at(0):
         low, high = 0, 1  # the first `low` do not refute
         while high < len(left) and not at(high):
@@ -53,6 +59,7 @@ def fewest(known: Sequence[int], candidates: Sequence[int], refutes: Refutes) ->
             low, high = (low, middle) if at(middle) else (middle, high)
         kept.append(left[high - 1])
         left = left[: high - 1]
+        fix(kept, left)
     return kept, certain
 
 
@@ -79,12 +86,13 @@ def smallest(problem: Problem, event: int, *, late: Callable[[], bool]) -> Few:
     if from_nowhere(problem) == last:
         return Few([last], certain=True)
     refutes = _Question(problem, [last, *earlier], late)
-    found, certain = fewest([last], earlier, refutes)
+    found, certain = fewest([last], earlier, refutes, fix=refutes.fix)
     if not certain and len(found) > _MANY:
         refutes = _Question(problem, [last, *earlier[:_MANY]], late, given=earlier[_MANY:])
-        found, _ = fewest([last], earlier[:_MANY], refutes)
+        found, _ = fewest([last], earlier[:_MANY], refutes, fix=refutes.fix)
         return Few(sorted(found), certain=False, given=len(earlier) - _MANY)
     further = sources(problem, found)
+    refutes.fix([], [])
     every = sorted({*found, *further})
     for one in [*found, *further] if further else []:
         fewer = [other for other in every if other != one]
@@ -99,7 +107,8 @@ class _Question:
     """Does every order that holds these operations, and those that are given, fail?
 
     What comes before the candidates is gone through once for all questions, and a copy of the frontier left where the
-    first one, two, four, … of them begin; from there it goes on to the return of the last that is asked about.
+    first one, two, four, … of them begin; from the last that will do a copy goes on to the return of the last that is
+    asked about. Once some of them are fixed, the same is done with these in the order.
     """
 
     def __init__(
@@ -108,37 +117,58 @@ class _Question:
         self.problem, self.late, self.given = problem, late, given
         self.hard = 0
         self.call = {e: at for at, e in enumerate(problem.events) if e >= 0}
-        begins, first = set(), len(problem.events)
-        for n, i in enumerate(candidates, 1):
-            first = min(first, self.call[i])
-            if not n & (n - 1) or n == len(candidates):
-                begins.add(first)
-        if given:
-            begins = {first}
-        needed, most = self._only(given), most_open(problem, problem.needed)
-        frontier, work = Frontier(problem, needed, most=most), _MOST_WORK
-        self.starts = [frontier.copy(needed)]
-        for begin in sorted(begins):
-            work = frontier.advance(begin, work)
-            if work <= 0:
-                break
-            self.starts.append(frontier.copy(needed))
+        self.fixed: frozenset[int] = frozenset()
+        start = Frontier(problem, self._only(given), most=most_open(problem, problem.needed))
+        begins = self._begins(candidates)
+        self.first = [start, *_gone_through(start, begins[:1] if given else begins)]
+        self.starts = self.first
+
+    def fix(self, kept: Sequence[int], left: Sequence[int]) -> None:
+        """From here on these are held by every question, and of those that are left, which come first, any."""
+        self.fixed = frozenset(kept)
+        begin = min(map(self.call.__getitem__, kept), default=0)
+        self.starts = [one for one in self.first if one.at <= begin] if kept else self.first
+        start = self.starts[-1].copy(self._only([*kept, *self.given]))
+        if left and self.hard <= _HARD and not self.late():
+            begins = [at for at in self._begins(left) if at > start.at]
+            self.starts = [*self.starts, *_gone_through(start, begins, work=_WORK)]
 
     def __call__(self, kept: Sequence[int]) -> bool | None:
         if not kept:
             return False
         if self.hard > _HARD or self.late():
             return None
-        begin = min(map(self.call.__getitem__, kept))
+        until = 1 + max(map(self.problem.end.__getitem__, kept))
+        begin = min((self.call[i] for i in kept if i not in self.fixed), default=until)
         start = next(one for one in reversed(self.starts) if one.at <= begin)
         frontier = start.copy(self._only([*kept, *self.given]))
-        left = frontier.advance(1 + max(map(self.problem.end.__getitem__, kept)), _WORK)
+        left = frontier.advance(until, _WORK)
         answer = frontier.empty or (None if left <= 0 else False)
         self.hard += answer is None
         return answer
+
+    def _begins(self, candidates: Sequence[int]) -> list[int]:
+        """Where the first one, two, four, … of them begin, and all, in order of time."""
+        begins, first = set(), len(self.problem.events)
+        for n, i in enumerate(candidates, 1):
+            first = min(first, self.call[i])
+            if not n & (n - 1) or n == len(candidates):
+                begins.add(first)
+        return sorted(begins)
 
     def _only(self, kept: Sequence[int]) -> list[bool]:
         needed = [False] * len(self.problem)
         for i in kept:
             needed[i] = self.problem.needed[i]
         return needed
+
+
+def _gone_through(start: Frontier, places: Sequence[int], *, work: int = _MOST_WORK) -> list[Frontier]:
+    """Copies of a frontier as it is at these places, as far as it gets."""
+    frontier, found = start.copy(start.needed), []
+    for place in places:
+        work = frontier.advance(place, work)
+        if work <= 0 or frontier.empty:
+            break
+        found.append(frontier.copy(frontier.needed))
+    return found
