@@ -363,6 +363,13 @@ def test_a_group_loses_nothing_that_it_synced():
     assert finding.verdict == "held", finding
 
 
+def test_power_can_be_lost_also_after_a_disk_that_failed_from_the_first_moment():
+    with Stack(redis={"disk": True}) as stack:
+        for fault in (FailSync("redis"), PowerLoss("redis")):
+            with stack.under(fault) as inflicted:
+                assert inflicted.doubt is None
+
+
 def append(stack):
     with redis.Redis.from_url(stack.url("redis"), retry=Retry(NoBackoff(), 0), socket_timeout=5) as client:
         client.rpush("list", "value")

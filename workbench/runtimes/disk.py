@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import select
@@ -105,9 +106,7 @@ class Disk:
         self.lost = None
         (self._folder / _LOST).unlink(missing_ok=True)
         try:
-            if self._kept is not None:
-                self._finish(self._kept)
-                self._kept = None
+            self._finish_kept()
             self._finish(self._spawn_probe(_LOST, sync=False))
         except NotProven as error:
             raise NotPossible(f"The power of {self!r}, is not cut: {error}, so nothing could be proven.") from error
@@ -121,15 +120,15 @@ class Disk:
 
     def slow(self, ms: float) -> None:
         """So much longer every sync takes; 0: as long as it takes."""
-        self.ask("slow", ms=ms)
+        self._spoil("slow", ms=ms)
 
     def fail(self, on: bool) -> None:
         """No sync succeeds."""
-        self.ask("fail", on=on)
+        self._spoil("fail", on=on)
 
     def fill(self, on: bool) -> None:
         """Nothing may grow, nothing be made."""
-        self.ask("fill", on=on)
+        self._spoil("fill", on=on)
 
     def state(self) -> dict[str, int]:
         """How many writes and syncs there were, how many files and changes of names are not synced now."""
@@ -203,6 +202,17 @@ class Disk:
     def _spawn_probe(self, name: str, *, sync: bool) -> Child:
         argv = disks.probe(self._folder / name, size=PROBED_BYTES, sync=sync)
         return keeper().spawn(argv, cwd="/", log=self._log, pipes=True, inside=self.pid)
+
+    def _spoil(self, act: str, **fields: object) -> None:
+        """Only once the file is there that later losses of power must not take."""
+        with contextlib.suppress(NotProven):  # they will say so
+            self._finish_kept()
+        self.ask(act, **fields)
+
+    def _finish_kept(self) -> None:
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            self._finish(kept)
 
     def _drop_kept(self) -> None:
         if self._kept is not None:
