@@ -223,3 +223,47 @@ def test_doubts_stand_over_comparisons():
 def test_comparisons_that_make_no_table_are_refused(operations, options, said):
     with pytest.raises(UsageError, match=said):
         plots.comparisons(of(*operations, windows=()), **options)
+
+
+# ── work that counts, and work for nothing ───────────────────────────────────────────────────────────────────────────
+
+
+def transfer(at, *, tries=1, **more):
+    return op("transfer", {"amount": 1, "tries": tries}, at, **more)
+
+
+def test_goodput_shows_what_was_done_and_what_was_done_for_nothing():
+    history = of(
+        *(transfer(i / 10, workload="atomic") for i in range(20)),
+        *(transfer(i / 10, tries=3, workload="retry") for i in range(6)),
+        transfer(1, workload="retry", outcome="fail"),
+        op("transfer", 7, 1, workload="retry"),
+        op("read", {}, 1, workload="reader"),
+        windows=(),
+        duration_s=2.0,
+    )
+    figure = plots.goodput(history)
+    assert repr(figure).splitlines() == [
+        "atomic: 10 transfers per second; retry: 4",
+        "atomic: 10 done, 0 for nothing (100% of work counts)",
+        "retry: 4 done, 6 for nothing (35% of work counts)",
+    ]
+    done = [(bar.get_x(), bar.get_width()) for bar in figure.axes[0].patches]
+    assert done == [(0, 10), (10, 0), (0, 3.5), (3.5, 6.5)]
+    assert_nothing_overlaps(figure)
+    assert repr(plots.goodput(history.where(workload="retry"))).startswith("retry: 4 transfers per second")
+    reads = plots.goodput(history.where(workload="reader"), kind="read")
+    assert repr(reads).startswith("reader: 0 reads per second")
+
+
+@pytest.mark.parametrize(
+    ("operations", "said"),
+    [
+        ([], "no operation of kind 'transfer' here; there are: none"),
+        ([op("read", {}, 0.1)], "no operation of kind 'transfer' here; there are: 'read'"),
+        ([transfer(0.1, workload=str(i)) for i in range(11)], "at most 10 workloads; got 11"),
+    ],
+)
+def test_a_picture_of_no_work_is_refused(operations, said):
+    with pytest.raises(UsageError, match=said):
+        plots.goodput(of(*operations, windows=()))

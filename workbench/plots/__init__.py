@@ -8,10 +8,22 @@ from workbench.plots.capacity import capacity
 from workbench.plots.comparisons import comparisons
 from workbench.plots.deliveries import deliveries
 from workbench.plots.delivery import delivery
+from workbench.plots.goodput import goodput
 from workbench.plots.history import history
 from workbench.plots.latency import latency
 from workbench.plots.matrix import matrix
 from workbench.plots.rate import rate
 from workbench.plots.timeline import timeline
 
-__all__ = ["capacity", "comparisons", "deliveries", "delivery", "history", "latency", "matrix", "rate", "timeline"]
+__all__ = [
+    "capacity",
+    "comparisons",
+    "deliveries",
+    "delivery",
+    "goodput",
+    "history",
+    "latency",
+    "matrix",
+    "rate",
+    "timeline",
+]
