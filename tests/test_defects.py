@@ -47,6 +47,16 @@ REFUTATIONS = [
         {"whole", "clear"},
     ),
     (
+        "isolation",
+        {"begun": "read committed", "careful": "read-modify-write"},
+        {"table", "refused", "computed", "retried", "stays"},
+    ),
+    (
+        "isolation",
+        {"begun": "serializable"},
+        {"table", "lost", "skewed"},
+    ),
+    (
         "scale",
         {"defect": "slow_echo,count_not_decremented", "p99_ms": 45},  # an echo of that application takes 50 ms
         {"knee", "fast", "exact"},
@@ -83,7 +93,11 @@ REFUTATIONS = [
     ),
     (
         "linearizability",
-        {"second": "", "down_after_ms": 20_000, "cut_s": 0.5},  # nobody is promoted, so that there is only ever one register
+        {
+            "second": "",
+            "down_after_ms": 20_000,
+            "cut_s": 0.5,
+        },  # nobody is promoted, so that there is only ever one register
         {"stale", "served", "split"},
     ),
     (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from workbench.errors import UsageError
 from workbench.history import History
 
 NAMED = 3
-"""So many differences are named in the sentence; the history holds them all."""
+"""So many differences that are not the same are named in the sentence; the history holds them all."""
 
 _MISSING = object()
 
@@ -49,9 +50,9 @@ def matched(history: History, *, keys: Sequence[str] = (), faults: bool = False)
         "unseen": unseen,
     }
     if differing:
-        named = "; ".join(f"{_case(history, row)}: {_difference(c.value[row])}" for row in differing[:NAMED])
-        more = f"; and {len(differing) - NAMED:,} more" if len(differing) > NAMED else ""
-        text = f"{len(differing):,} of {plural(len(rows), 'comparison')} came out otherwise: {named}{more}."
+        text = (
+            f"{len(differing):,} of {plural(len(rows), 'comparison')} came out otherwise: {_named(history, differing)}."
+        )
         example = [operation(history, differing[0])]
         return judge(history, "refuted", text, measured=measured, counterexample=example, faults=faults)
     if not rows:
@@ -78,6 +79,15 @@ def _case(history: History, row: int) -> str:
     c = history.columns
     key: str = c.key.names[c.key.codes[row]]
     return key or c.kind.names[c.kind.codes[row]]
+
+
+def _named(history: History, differing: Sequence[int]) -> str:
+    """The first differences that are not the same, each with how often it is met."""
+    c = history.columns
+    counts = Counter(f"{_case(history, row)}: {_difference(c.value[row])}" for row in differing)
+    first = [f"{text} ({count:,} times)" if count > 1 else text for text, count in list(counts.items())[:NAMED]]
+    more = len(differing) - sum(list(counts.values())[:NAMED])
+    return "; ".join(first) + (f"; and {more:,} more" if more else "")
 
 
 def _difference(value: Mapping[str, Any]) -> str:
