@@ -15,9 +15,12 @@ What is durable, and survives a loss of power:
 * owners, rights and times, at once.
 
 What it does not imitate: a real disk may keep any part of what was not synced, in any order, and may tear a block; here
-all of it is gone. After a sync that failed, Linux takes the data for clean and a second sync succeeds without it; here
-a second sync that succeeds has synced everything. ``sync`` and ``syncfs`` of the whole system reach no disk of this
-kind.
+all of it is gone. Names are promised elsewhere only for a sync of their folder: ext4 and XFS take them along with other
+syncs, but not with one that has nothing to tell the journal (``fdatasync`` of a file that was only written over), so
+that a program which counts on it may pass here and lose a name there. After a sync that failed, Linux takes the data
+for clean and a second sync succeeds without it; here a second sync that succeeds has synced everything. ``sync`` and
+``syncfs`` of the whole system reach no disk of this kind. Extended attributes, pipes, sockets, nameless files, punched
+holes and exchanges of names are refused.
 """
 
 from __future__ import annotations
