@@ -1,7 +1,8 @@
 """How long judging takes: every checker on 1,000,000 operations, beside sets and loops in plain Python.
 
 The baseline computes only what `durable` needs least (acknowledged minus finally read), from the same history. For
-messages it is what `delivered` needs least: per subscriber, what was sent minus what it received.
+messages it is what `delivered` needs least: per subscriber, what was sent minus what it received; for transfers the sum
+of every read.
 """
 
 from __future__ import annotations
@@ -15,12 +16,24 @@ from typing import Any
 
 import numpy as np
 
-from workbench.checkers import available, bounded, consistent, delivered, durable, isolated, latency, ordered, recovered
+from workbench.checkers import (
+    available,
+    bounded,
+    conserved,
+    consistent,
+    delivered,
+    durable,
+    isolated,
+    latency,
+    ordered,
+    recovered,
+)
 from workbench.history import Columns, History, Labels, Window
 
 OPERATIONS, KEYS, CLIENTS, SECONDS = 1_000_000, 10_000, 50, 1_000.0
 GOAL_S, GOAL_OF_MESSAGES_S, GOAL_BYTES = 5.0, 1.5, 500
 SUBSCRIBERS, ROOMS, MESSAGES = 200, 2, 10_000
+ACCOUNTS, BALANCE = 8, 1_000
 
 
 def history() -> History:
@@ -122,6 +135,56 @@ def plain_messages(history: History) -> int:
     return sum(len(rooms[room] - received.get(client, set())) for client, room in joined.items())
 
 
+def transfers(*, lossy: bool) -> History:
+    """800,000 transfers between 8 accounts, each overlapping the next, and 200,000 reads; lossy: one in a thousand is
+    undone by the next."""
+    rng = random.Random(7)
+    balances = {f"a{i}": BALANCE for i in range(ACCOUNTS)}
+    kinds: list[int] = []
+    values: list[Any] = []
+    for n in range(OPERATIONS):
+        if n % 5 == 4:
+            kinds.append(1)
+            values.append(balances.copy())
+            continue
+        one, other = rng.sample(list(balances), 2)
+        moved = min(rng.randint(1, 9), balances[one])
+        saw = {one: balances[one], other: balances[other]}
+        kinds.append(0)
+        values.append({"from": one, "to": other, "amount": moved, "moved": moved, "saw": saw, "tries": 1})
+        balances[one] -= moved
+        balances[other] += 0 if lossy and n % 1000 == 0 else moved
+    value = np.empty(OPERATIONS, dtype=object)
+    value[:] = values
+    called = np.linspace(0, SECONDS, OPERATIONS)
+    zeros = np.zeros(OPERATIONS, dtype=np.int32)
+    columns = Columns(
+        client=np.arange(OPERATIONS, dtype=np.int32) % CLIENTS,
+        workload=Labels(zeros, ("transfers at read committed (read-modify-write)",)),
+        kind=Labels(np.asarray(kinds, dtype=np.int32), ("transfer", "read")),
+        key=Labels(zeros, ("",)),
+        value=value,
+        intended=called,
+        called=called,
+        returned=called + np.where(np.asarray(kinds), 1e-6, 2.2e-3)[:OPERATIONS],
+        outcome=zeros.astype(np.int8),
+        error=Labels(zeros, ("",)),
+    )
+    columns.returned[-1] += 1
+    columns.called[-1] += 1
+    return History(columns, (), (), {"duration_s": SECONDS})
+
+
+def plain_transfers(history: History) -> int:
+    """How many reads are off, with a loop over them."""
+    total = ACCOUNTS * BALANCE
+    return sum(
+        sum(operation.value.values()) != total
+        for operation in history
+        if operation.kind == "read" and operation.outcome == "ok"
+    )
+
+
 def timed(judge: Callable[[History], Any], record: History, *, times: int = 3) -> float:
     """The median of a few runs, seconds."""
     spent = []
@@ -164,8 +227,7 @@ def main() -> int:
         slow += [name] if seconds > GOAL_S or heavy > GOAL_BYTES else []
     missed = "missed by " + ", ".join(slow) if slow else "met"
     print(f"  goal: at most {GOAL_S:g} s and {GOAL_BYTES} bytes per operation each: {missed}")
-    slow_messages = main_of_messages()
-    return bool(slow + slow_messages)
+    return bool(slow + main_of_messages() + main_of_transfers())
 
 
 def main_of_messages() -> list[str]:
@@ -184,6 +246,23 @@ def main_of_messages() -> list[str]:
         slow += [name] if seconds > GOAL_OF_MESSAGES_S or heavy > GOAL_BYTES else []
     missed = "missed by " + ", ".join(slow) if slow else "met"
     print(f"  goal: at most {GOAL_OF_MESSAGES_S:g} s and {GOAL_BYTES} bytes per operation each: {missed}")
+    return slow
+
+
+def main_of_transfers() -> list[str]:
+    slow = []
+    for verdict in ("held", "refuted"):
+        record = transfers(lossy=verdict == "refuted")
+        assert bool(plain_transfers(record)) == (verdict == "refuted")
+        assert conserved(record).verdict == verdict, conserved(record)
+        baseline, seconds = timed(plain_transfers, record), timed(conserved, record)
+        heavy = weighed(conserved, record)
+        print(f"transfers: {OPERATIONS:,} operations; a plain loop over the reads takes {baseline:.2f} s (ratio 1)")
+        ratio = f"{seconds / baseline:.2f} of it, {verdict}"
+        print(f"  conserved  {seconds:6.2f} s, {heavy:4.0f} bytes per operation   {ratio}")
+        slow += [f"conserved ({verdict})"] if seconds > GOAL_S or heavy > GOAL_BYTES else []
+    missed = "missed by " + ", ".join(slow) if slow else "met"
+    print(f"  goal: at most {GOAL_S:g} s and {GOAL_BYTES} bytes per operation each: {missed}")
     return slow
 
 
