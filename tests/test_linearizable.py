@@ -556,3 +556,23 @@ def test_the_limit_is_kept_where_thousands_of_different_operations_never_returne
     begin = time.perf_counter()
     judged(model, *specs, within_s=0.1, faults=False)
     assert time.perf_counter() - begin < 8  # it took a minute where only steps were counted, not what each looks at
+
+
+def test_a_reason_is_not_told_where_an_operation_that_is_not_shown_would_make_it_false():
+    few = [
+        (3, "write", 3, 1, 2),
+        (4, "write", 4, 3, 4),
+        (5, "read", 3, 5, 6),
+        (6, "write", 1, 7, 8),
+        (5, "read", 3, 9, 10),
+    ]
+    assert "older than" in judged("cas_register", *few).text
+    crashed = (0, "write", 3, 0, NAN, "info")  # it may have come after 4 or after 1, and not twice
+    finding = judged("cas_register", crashed, *few)
+    assert finding.verdict == "refuted"
+    assert "older than" not in finding.text
+    assert "(lines 9 to 10)" in judged_by_lines("cas_register", *few).text
+
+
+def judged_by_lines(model, *specs):
+    return linearizable(of(*ops(*specs), clock="lines"), model=model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -11,21 +11,35 @@ from workbench.history import Operation
 from workbench.models.model import plain
 
 
-def contradiction(example: Sequence[Operation], model: str) -> str:
-    """Why these operations of one object cannot be ordered, where that can be said in a few words; else nothing."""
+def contradiction(example: Sequence[Operation], model: str, *, elsewhere: Container[Any] = ()) -> str:
+    """Why these operations of one object cannot be ordered, where that can be said in a few words; else nothing.
+
+    ``elsewhere`` are the values (see `leaves`) that operations beside these may have left in it by then: of them
+    nobody can say where they came from.
+    """
+    told = [value for one in example if (value := leaves(one)) is not None]
+    if any(value in elsewhere for value in told):
+        return ""
     if model == "set":
-        return _of_set(example)
+        return _of_set(example, elsewhere)
+    if any(plain(one.value) in elsewhere for one in example if one.kind in ("read", "dequeue")):
+        return ""
     if model == "queue":
         return _of_queue(example)
     if model in ("register", "cas_register") and all(one.kind in ("read", "write") for one in example):
         return _of_register(example)
-    if (
-        model == "cas_register"
-        and [one.kind for one in example] == ["cas"]
-        and example[0].value[0] != example[0].value[1]
-    ):
-        return f"nobody had written {short(example[0].value[0]) or None} by then"
+    if model == "cas_register" and [one.kind for one in example] == ["cas"]:
+        before, after = example[0].value[:2]
+        if before != after and plain(before) not in elsewhere:
+            return f"nobody had written {short(before) or None} by then"
     return ""
+
+
+def leaves(one: Operation) -> Any:
+    """What an operation leaves in a register, a set or a queue, for others to see; ``None``: nothing."""
+    if one.kind == "cas":
+        return plain(one.value[1]) if len(one.value) == 2 else None
+    return plain(one.value) if one.kind in ("write", "add", "enqueue") else None
 
 
 def spelt(one: Operation) -> str:
@@ -66,12 +80,12 @@ def _once(group: Sequence[Operation], value: Any) -> bool:
     return sum(one.kind == "write" for one in group) == (value is not None)
 
 
-def _of_set(example: Sequence[Operation]) -> str:
+def _of_set(example: Sequence[Operation], elsewhere: Container[Any]) -> str:
     reads = [one for one in example if one.kind == "read"]
     adds = {plain(one.value): one for one in example if one.kind == "add"}
     shows = [set(map(plain, one.value)) for one in reads]
     if len(example) == 1 and reads:
-        return "it shows what nobody had added by then"
+        return "" if all(value in elsewhere for value in shows[0]) else "it shows what nobody had added by then"
     if len(reads) == 2:
         more, less = sorted((0, 1), key=lambda n: len(shows[n]), reverse=True)
         lacking = _some(shows[more] - shows[less])

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.checkers.contradictions import contradiction, spelt
+from workbench.checkers.contradictions import contradiction, leaves, spelt
 from workbench.checkers.finding import Finding, short
 from workbench.checkers.judge import FAIL, OK, judge, operation, plural
 from workbench.errors import UsageError
-from workbench.history import History
+from workbench.history import History, Operation
 from workbench.linear import Contradiction, decide
 from workbench.models import Model, by_name
 
@@ -85,16 +85,35 @@ def _why(history: History, against: Contradiction, model: str, *, once: bool) ->
     """The operation that fits nowhere, and why: in words, or by what its object can have held meanwhile. Of a queue
     the words are true where each value was put in ``once``, and of any object where no operation is unshown."""
     last = operation(history, against.last)
-    end = f"{last.returned:.3f} s" if last.returned == last.returned else "never"
     where = f" on {last.key}" if last.key else ""
-    text = f"No order of operations{where} explains {spelt(last)} ({last.called:.3f} s to {end})"
+    text = f"No order of operations{where} explains {spelt(last)} ({_times(history, last)})"
     example = [operation(history, row) for row in against.rows]
     if against.given:
         text += f", with all {plural(against.given, 'operation')} that had returned before those shown"
-    if not against.given and (once or model != "queue") and (why := contradiction(example, model)):
+    if (
+        not against.given
+        and (once or model != "queue")
+        and (why := contradiction(example, model, elsewhere=_elsewhere(history, against)))
+    ):
         return f"{text}: {why}."
     if 0 < len(against.held) <= NAMED:
         held = " or ".join(short(state) or "None" for state in against.held)
         text += f": while it was open {last.key or f'the {model}'} can only have held {held}"
     others = len(against.rows) - 1
     return f"{text}; with {plural(others, 'other operation')} it is shown." if others else f"{text}."
+
+
+def _times(history: History, one: Operation) -> str:
+    """From when to when it was open; of a record without times by its lines."""
+    if history.facts.get("clock") == "lines":
+        return f"lines {one.called:.0f} to {one.returned:.0f}"
+    return f"{one.called:.3f} s to " + (f"{one.returned:.3f} s" if one.returned == one.returned else "never")
+
+
+def _elsewhere(history: History, against: Contradiction) -> set[Any]:
+    """What operations on the same object that are not shown may have left in it before the last of these returned."""
+    c, row = history.columns, against.last
+    there = (c.key.codes == c.key.codes[row]) & (c.workload.codes == c.workload.codes[row]) & (c.outcome != FAIL)
+    there &= ~(c.called > c.returned[row])
+    there[list(against.rows)] = False
+    return {leaves(operation(history, other)) for other in np.flatnonzero(there).tolist()} - {None}
