@@ -16,8 +16,6 @@ from workbench.errors import UsageError
 from workbench.history import History
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from workbench.plots.look import Picture
 
 LEAD_S, AFTER_S = 0.1, 2.0
@@ -25,8 +23,8 @@ LEAD_S, AFTER_S = 0.1, 2.0
 way then), or up to `AFTER_S` after it was healed (its receivers may not have come back yet), but before the next."""
 
 OUTSIDE = "no fault"
-_WORDS = ("lost", "duplicated", "reordered")
-_LONGEST = 26  # characters of a name beside the table
+_WORDS = (("lost",), ("duplicated", "twice"), ("reordered", "late"))  # what is said where there is little room
+_TINTS = ("#ffd1e8", "#e4d9fb", "#ffe2b0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,8 @@ def deliveries(histories: Mapping[str, History]) -> Picture:
     A dash stands where nothing was expected, a question mark for losses where late messages were given no time. The
     title says who lost how much. Raises `UsageError` if there is no history, or one whose sends carry no numbers.
     """
-    from workbench.plots.look import INK, SOFT, panel, sheet
+    from workbench.plots.look import SOFT, WIDTH, sheet
+    from workbench.plots.table import alike, fit, ruled, write
 
     if not histories:
         raise UsageError("A table of deliveries needs at least one history, like {'pub/sub': history}.")
@@ -57,23 +56,28 @@ def deliveries(histories: Mapping[str, History]) -> Picture:
     heads = [OUTSIDE, *heads] if any(OUTSIDE in row for row in cells.values()) else heads
     doubts = [doubt for history in histories.values() for doubt in doubts_of(history)]
     figure = sheet(_title(found), doubts=doubts)
-    axes = panel(figure, (0.19, 0.05, 0.8, 0.82))
-    axes.set_axis_off()
-    axes.set_xlim(0, max(len(heads), 1))
-    axes.set_ylim(len(cells), -1.1)
-    small = 8 if len(heads) <= 4 else 7
-    for column, head in enumerate(heads):
-        axes.text(column + 0.5, -0.82, head, ha="center", va="center", fontsize=8.5, color=INK, fontweight="bold")
-        for third, word in enumerate(_WORDS):
-            axes.text(column + (third + 0.5) / 3, -0.3, word, ha="center", va="center", fontsize=small, color=SOFT)
+    axes = ruled(figure, list(cells), heads, room=0.16, at=0.3)
+    over = float(axes.get_ylim()[1]) * 0.25  # rows, over the first
+    wide = axes.get_position().width * WIDTH / (3 * max(len(heads), 1)) - 0.06  # inches
+    words = [
+        axes.text((third + 0.5) / 3, over, "", ha="center", va="center", color=SOFT) for third in range(3 * len(heads))
+    ]
+    for third, word in enumerate(words):
+        fit(word, _WORDS[third % 3], wide, 1.0, size=8)
+    alike(words)
+    texts = []
     for row, (name, of) in enumerate(cells.items()):
-        label = name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
-        axes.text(-0.02, row + 0.5, label, ha="right", va="center", fontsize=8.5, color=INK)
-        axes.axhline(row, color="#e8eaee", linewidth=0.8)
         for column, head in enumerate(heads):
-            _draw(axes, row, column, of.get(head), sure=found[name].sure)
-    for column in range(1, len(heads)):
-        axes.axvline(column, color="#c4c9d1", linewidth=0.8)
+            cell = of.get(head)
+            if cell is None:
+                write(axes, row, column, "–")
+                continue
+            counts = (cell.lost, cell.duplicated, cell.reordered)
+            for third, (count, tint) in enumerate(zip(counts, _TINTS, strict=True)):
+                said = f"{count:,}" if found[name].sure or third else "?"
+                tint = tint if count else ""
+                texts.append(write(axes, row, column + third / 3, said, width=1 / 3, tint=tint, strong=bool(count)))
+    alike(texts)
     return figure
 
 
@@ -102,28 +106,6 @@ def _windows(history: History, heads: list[str], times: Floats) -> Ints:
         end = np.inf if window.healed is None else window.healed + AFTER_S
         found[(times >= window.began - LEAD_S) & (times < end)] = heads.index(window.fault)
     return found
-
-
-def _draw(axes: Axes, row: int, column: int, cell: Cell | None, *, sure: bool) -> None:
-    from matplotlib.patches import Rectangle
-
-    from workbench.plots.look import INK, SOFT
-
-    if cell is None:
-        axes.text(column + 0.5, row + 0.5, "–", ha="center", va="center", fontsize=9, color=SOFT)
-        return
-    shown = [(cell.lost, "#ffd1e8"), (cell.duplicated, "#e4d9fb"), (cell.reordered, "#ffe2b0")]
-    for third, (count, tint) in enumerate(shown):
-        text = f"{count:,}" if sure or third else "?"
-        if count:
-            axes.add_patch(
-                Rectangle((column + third / 3, row), 1 / 3, 1, facecolor=tint, linewidth=0, zorder=0, clip_on=False)
-            )
-        weight, colour = ("bold", INK) if count else ("normal", SOFT)
-        axes.text(
-            column + (third + 0.5) / 3, row + 0.5, text, ha="center", va="center", fontsize=9, color=colour,
-            fontweight=weight,
-        )  # fmt: skip
 
 
 def _title(found: Mapping[str, Deliveries]) -> str:

@@ -55,12 +55,16 @@ def ruled(figure: Picture, rows: Sequence[str], heads: Sequence[str], *, room: f
     axes.set_xlim(0, max(len(heads), 1))
     axes.set_ylim(len(rows), -above)
     unit = (RIGHT - begin) / max(len(heads), 1)
-    for column, name in enumerate(heads):
-        head = axes.text(column + 0.5, -above * (1 - at), "", color=INK, fontweight="bold", **_CENTRED)
-        _first_that_fits(head, (name, _in_two(name)), unit * WIDTH - 0.12, room * HEIGHT, size=NAME)
+    names = [
+        axes.text(column + 0.5, -above * (1 - at), "", color=INK, fontweight="bold", **_CENTRED)
+        for column in range(len(heads))
+    ]
+    for text, name in zip(names, heads, strict=True):
+        fit(text, (name, _in_two(name)), unit * WIDTH - 0.12, room * HEIGHT, size=NAME)
+    alike(names)
     for row, name in enumerate(rows):
         label = axes.text(-GAP / 2 / unit, row + 0.5, "", ha="right", va="center", color=INK)
-        _first_that_fits(label, (name,), widest * WIDTH, height * HEIGHT, size=NAME)
+        fit(label, (name,), widest * WIDTH, height * HEIGHT, size=NAME)
         axes.axhline(row, color=RULE, linewidth=0.8)
     for column in range(1, len(heads)):
         axes.axvline(column, color=EDGE, linewidth=0.8)
@@ -91,7 +95,7 @@ def write(
     wide = box.width * WIDTH * width / (right - left) - 0.08
     weight, colour = ("bold", INK) if strong else ("normal", INK if tint else SOFT)
     shown = axes.text(begin + width / 2, row + 0.5, "", color=colour, fontweight=weight, **_CENTRED)
-    _first_that_fits(shown, texts, wide, box.height * HEIGHT / abs(bottom - top), size=CELL)
+    fit(shown, texts, wide, box.height * HEIGHT / abs(bottom - top), size=CELL)
     if hatched:
         shown.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.5})
     return shown
@@ -107,7 +111,9 @@ def alike(texts: Sequence[Text]) -> None:
 _CENTRED: dict[str, Any] = {"ha": "center", "va": "center"}
 
 
-def _first_that_fits(text: Text, ways: Sequence[str], width: float, height: float, *, size: float) -> None:
+def fit(text: Text, ways: Sequence[str], width: float, height: float, *, size: float) -> None:
+    """The first of the texts that has room in so many inches, in letters of that size or smaller; else what there is
+    room for of the last."""
     for way in ways:
         text.set(text=way, fontsize=size)
         _within(text, width, height)
