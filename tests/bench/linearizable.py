@@ -34,7 +34,7 @@ from second_opinion import plain_search
 
 HISTORIES, CLIENTS, VALUES = 100, 10, 5
 MEDIAN_MS, TOGETHER_S, MILLION_S, EXPONENT, BYTES = 1.0, 0.2, 1.0, 1.15, 500
-PAUSE = 2.0
+PAUSE = 3.0
 """With that the plain search takes a few seconds, as it does for the recorded histories that are used elsewhere."""
 PATIENCE_S = 5.0
 """So long the plain search may take for one history."""
