@@ -306,7 +306,7 @@ def test_metrics_count_bytes_when_a_connection_ends(links):
         with connected(link, upstream) as (client, server):
             client.sendall(bytes(1234))
             read(server, 1234)
-        labels = f'direction="upstream",proxy="client-service",listener="{link.host}:{link.port}"'
+        labels = f'direction="upstream",proxy="{link.name}",listener="{link.host}:{link.port}"'
 
         def counted():
             text = ask(links, "GET", "/metrics")[1]
