@@ -249,6 +249,8 @@ class Frontier:
                         add(found, to ^ bit, used + unit, guard)
                     elif add(seen, to, used + unit, guard):
                         later.append((to, used + unit))
+            if later and len(optional) > _AT_ONCE:  # each was compared with all that were there
+                work -= price * len(seen[later[-1][0]])
         return work
 
     def _legal_in(self, state: int) -> int:
