@@ -63,7 +63,7 @@ REFUTATIONS = [
     ),
     (
         "scale",
-        {"defect": "drops_sockets", "connection_limit": 1, "session_kib": 1},
+        {"defect": "drops_sockets", "connection_limit": 1, "session_kib": 1, "users": 300},
         {"few_served", "many_served", "frugal", "lasting", "unmoved"},
     ),
     (
