@@ -332,7 +332,14 @@ def test_a_service_that_dies_unasked_is_doubted_with_its_log(folder):
 
 
 def test_ctrl_c_heals_and_keeps_what_was_recorded(stack, folder):
-    threading.Timer(2.0, _thread.interrupt_main).start()
+    def interrupt():  # not before the fault is in force: on a busy machine it may take seconds until the load begins
+        until = time.monotonic() + 20
+        while not (folder / "history" / "windows.jsonl").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.5)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt).start()
     history = run(stack, Appends(), rate_hz=200, duration_s=30, faults=[between(0.3, 20, Pause("redis"))])
     assert kinds(history) == ["interrupted"]
     assert history.windows[0].healed is not None
