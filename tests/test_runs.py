@@ -385,16 +385,18 @@ def test_clients_that_cannot_be_set_up_are_an_error(stack, folder):
     assert drivers_alive() == []
 
 
-def test_a_killed_driver_is_an_error_and_its_record_is_kept(stack, folder):
-    def kill():
-        while not drivers_alive():
-            time.sleep(0.05)
-        time.sleep(1.2)
-        os.kill(drivers_alive()[0], signal.SIGKILL)
+@dataclass(frozen=True)
+class Deadly(Pause):
+    """A pause in which a driver is killed after a while."""
 
-    threading.Thread(target=kill).start()
+    def begin(self, stack):
+        super().begin(stack)
+        threading.Timer(1.0, os.kill, (drivers_alive()[0], signal.SIGKILL)).start()
+
+
+def test_a_killed_driver_is_an_error_and_its_record_is_kept(stack, folder):
     with pytest.raises(DriverError, match="ended unasked with return code -9"):
-        run(stack, Appends(), rate_hz=200, duration_s=20, faults=[between(0.2, 18, Pause("redis"))])
+        run(stack, Appends(), rate_hz=200, duration_s=20, faults=[between(0.2, 18, Deadly("redis"))])
     assert not stack["redis"].paused
     history = History.read(folder / "history")
     assert kinds(history) == ["interrupted"]
