@@ -9,7 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "workbench"
 
 WAIST = ["errors", "progress", "history"]
 MACHINE_ROOM = [
-    *WAIST, "services", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver", "runs",
+    *WAIST, "services", "systems", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver", "runs",
+    "tested", "standing",
 ]  # fmt: skip
 READING_ROOM = [
     *WAIST, "redact", "models", "linear", "checkers", "evidence", "plots", "parameters", "report", "execute", "foreign",
@@ -67,7 +68,14 @@ def allowed(room: str) -> set[str]:
         if room in floor:
             before -= floor - {room}
     if room == "cli":
-        before |= {"services", "runtimes", "stack"}  # `doctor` and `clean` look at the machine
+        before |= {
+            "services",
+            "systems",
+            "runtimes",
+            "stack",
+            "tested",
+            "standing",
+        }  # `doctor`, `clean`, `up` look at the machine
     return before
 
 

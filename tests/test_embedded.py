@@ -18,7 +18,7 @@ import pytest
 from workbench.errors import NotReady, ServiceError, ServiceExited, UsageError
 from workbench.runtimes import ports
 from workbench.runtimes.children import keeper
-from workbench.runtimes.embedded import Running
+from workbench.runtimes.embedded import Process
 from workbench.runtimes.folders import new_folder
 from workbench.services import Command
 from workbench.services._wire import Wire
@@ -57,7 +57,7 @@ def running(tmp_path):
 
     def make(service=None, **options):
         name = f"service{len(made)}"
-        made.append(Running(service or Redis(), name=name, folder=folder, log=tmp_path / f"{name}.log", **options))
+        made.append(Process(service or Redis(), name=name, folder=folder, log=tmp_path / f"{name}.log", **options))
         return made[-1]
 
     yield make

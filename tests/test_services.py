@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from workbench import services
 from workbench.errors import ProgramMissing, ServiceError, UnknownService, UsageError
 from workbench.runtimes.children import keeper
-from workbench.runtimes.embedded import Running
+from workbench.runtimes.embedded import Process
 from workbench.runtimes.folders import new_folder
 from workbench.services import Place, _mongowire, _pgwire, _scram, _template
 from workbench.services._programs import find_program
@@ -37,7 +37,7 @@ def place(tmp_path):
     def start(name, **options):
         entry = f"{name}{next(numbers)}"
         service = services.make(name, options)
-        running = Running(service, name=entry, folder=folder, log=tmp_path / f"{entry}.log")
+        running = Process(service, name=entry, folder=folder, log=tmp_path / f"{entry}.log")
         made.append(running)
         return running.start()
 
@@ -334,7 +334,7 @@ def test_the_wheel_of_postgres_works_too(place, monkeypatch):
 def test_postgres_runs_where_nobody_cannot_reach_it(tmp_path):
     folder = tmp_path / "private"
     folder.mkdir(mode=0o700)
-    running = Running(services.make("postgres"), name="postgres", folder=folder, log=tmp_path / "log")
+    running = Process(services.make("postgres"), name="postgres", folder=folder, log=tmp_path / "log")
     try:
         running.start()
         user = Path(f"/proc/{running.pid}").stat().st_uid

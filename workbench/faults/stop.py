@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from workbench.errors import NotProven
 from workbench.faults import processes
 from workbench.faults.probes import refused
-from workbench.runtimes.embedded import GRACE_S
+from workbench.runtimes.running import GRACE_S
 
 if TYPE_CHECKING:
     from workbench.stack import Role, Stack

@@ -39,7 +39,7 @@ class Child:
     """One process under the supervisor. ``stdin`` and ``stdout`` are line-buffered text when pipes were asked for."""
 
     def __init__(self, keeper: Keeper, argv: Sequence[str], on_exit: Callable[[Child], None] | None) -> None:
-        self.argv = tuple(argv)
+        self.argv, self.title = tuple(argv), Path(argv[0]).name
         self.pid = 0
         self.returncode: int | None = None
         self.ended_ns: int | None = None
@@ -51,7 +51,7 @@ class Child:
 
     def __repr__(self) -> str:
         state = "running" if self.alive else f"ended with {self.returncode}"
-        return f"process {self.pid} ({Path(self.argv[0]).name}), {state}"
+        return f"process {self.pid} ({self.title}), {state}"
 
     @property
     def alive(self) -> bool:

@@ -7,18 +7,17 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from workbench.errors import NotReady, ServiceExited
-from workbench.runtimes.children import Child
+from workbench.runtimes.started import Started
 
 if TYPE_CHECKING:
     from workbench.runtimes.death import Death
-    from workbench.runtimes.embedded import Running
+    from workbench.runtimes.running import Running
     from workbench.services import Place
 
-News = queue.SimpleQueue[Child | str]
+News = queue.SimpleQueue[Started | str]
 """The child, when it ends; the program's name and version, when it is ready."""
 
 QUOTED_LINES = 15
@@ -26,7 +25,7 @@ _SHORTEST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.005
 _PROBE_TIMEOUT_S = 3.0
 
 
-def wait_until_ready(running: Running, child: Child, news: News, *, limit_s: float) -> str:
+def wait_until_ready(running: Running, child: Started, news: News, *, limit_s: float) -> str:
     """The program and version that the running service states.
 
     The probe is tried in a thread of its own, so that a probe that hangs does not hide the service's end.
@@ -52,7 +51,7 @@ def wait_until_ready(running: Running, child: Child, news: News, *, limit_s: flo
         answer = news.get(timeout=limit_s)
     except queue.Empty:
         raise NotReady(
-            f"{running.name} ({Path(child.argv[0]).name}) did not become ready on port {running.port} within "
+            f"{running.name} ({child.title}) did not become ready on port {running.port} within "
             f"{limit_s:g} s. The last probe: {errors[0]}. {_quote(running)}"
         ) from None
     finally:
@@ -69,7 +68,7 @@ class Joined(Protocol):
 
 
 def wait_until_joined(
-    running: Running, child: Child, joined: Joined, deaths: Callable[[], Sequence[Death]], *, limit_s: float
+    running: Running, child: Started, joined: Joined, deaths: Callable[[], Sequence[Death]], *, limit_s: float
 ) -> None:
     """Return once it has found its place in its group. Raises `ServiceExited`, also for who died, and `NotReady`."""
     began = time.monotonic()
@@ -83,16 +82,16 @@ def wait_until_joined(
                 raise ServiceExited(f"{running.name} finds no place in its group: {death}") from None
             if time.monotonic() - began > limit_s:
                 raise NotReady(
-                    f"{running.name} ({Path(child.argv[0]).name}) did not find its place in its group within "
+                    f"{running.name} ({child.title}) did not find its place in its group within "
                     f"{limit_s:g} s: {error}. {_quote(running)}"
                 ) from None
 
 
-def exited(running: Running, child: Child, after_s: float) -> ServiceExited:
+def exited(running: Running, child: Started, after_s: float) -> ServiceExited:
     """The error that a service ended before it was ready."""
     child.wait(1.0)
     return ServiceExited(
-        f"{running.name} ({Path(child.argv[0]).name}) {how_it_ended(child.returncode)} before it was ready, "
+        f"{running.name} ({child.title}) {how_it_ended(child.returncode)} before it was ready, "
         f"{after_s * 1000:.0f} ms after its start on port {running.port}. {_quote(running)}"
     )
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workbench.errors import ServiceError
-from workbench.runtimes.children import Child
 from workbench.runtimes.places import last_lines
 from workbench.runtimes.resources import Resources, measure
+from workbench.runtimes.started import Started
 from workbench.services import Place, Service
 
 _ROLE_TIMEOUT_S = 0.5
@@ -26,7 +26,7 @@ class Seen:
     place: Place
     log_path: Path
     find_path: Callable[[str], tuple[str, int]] | None  # through which link; set by the stack
-    _child: Child | None
+    _child: Started | None
 
     def __repr__(self) -> str:
         what = self.program or self.service.name

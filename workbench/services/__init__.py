@@ -30,6 +30,27 @@ class Command:
     stop_signal: int = signal.SIGTERM  # what asks it to end in order
 
 
+@dataclass(frozen=True)
+class Image:
+    """A container image, and how to start it.
+
+    Of a service it is what `Service.image` returns. ``Stack(app=Image("mine:latest", port=8000))`` makes a service of
+    one.
+    """
+
+    name: str  # "redis:7.2"
+    port: int  # where the service listens in the container
+    env: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()  # after the image's entry point; (): the image's own
+    ready: str = ""  # of an entry of a stack: a path that is answered with 2xx; "": the port takes connections
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip() or any(map(str.isspace, self.name)):
+            raise UsageError(f'An image is named as for docker run, "mine:latest"; got {self.name!r}.')
+        if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
+            raise UsageError(f"{self.name}: port is where it listens in the container, 1 to 65535, not {self.port!r}.")
+
+
 class Process(Protocol):
     """What `Place.spawn` gives: a running program."""
 
@@ -66,6 +87,8 @@ class Service(Protocol):
 
     What follows is there if it makes sense for it:
 
+    * ``image(place)``: the `Image` to start instead, where the stack's runtime is docker; without, it stays a process.
+    * ``runtime``: the only one it can be had in, "docker" or "elsewhere", whatever the stack's is.
     * ``scales = True``: it keeps nothing in its process, so that several alike may serve the same clients.
     * ``settings_files``: names of files in its folder that say how it is set and hold no data. Once prepared they are
       its own: they stay when its data is removed, and it is not prepared again.

@@ -11,7 +11,7 @@ group.primary() → "redis"
 """
 
 from workbench.runtimes.death import Death
-from workbench.runtimes.embedded import Running
+from workbench.runtimes.running import Running
 from workbench.stack.inflicted import Fault, Inflicted, Role
 from workbench.stack.stack import Stack
 

@@ -16,8 +16,8 @@ from workbench.history import whole
 from workbench.history.recorder import cannot_write
 
 if TYPE_CHECKING:
-    from workbench.runtimes.embedded import Running
     from workbench.runtimes.relay import Relay
+    from workbench.runtimes.running import Running
 
 
 def options_of(service: object) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from workbench.errors import UnknownService, UsageError, nearest
 from workbench.links import Link
 from workbench.runtimes.death import Death
-from workbench.runtimes.embedded import Running
+from workbench.runtimes.running import Running
 from workbench.services import Service
 from workbench.stack.book import describe
 from workbench.stack.groups import find_primary, the_group

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from workbench.errors import UsageError
 from workbench.services import Service, check, make
+from workbench.services._elsewhere import elsewhere
 
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]*\w)?", re.ASCII)
 
@@ -42,8 +43,11 @@ def read_entries(names: Sequence[object], entries: Mapping[str, object]) -> dict
             if not isinstance(kind, str | None):
                 raise UsageError(f'{name}: service names what it is, as in {{"service": "redis"}}; got {kind!r}.')
             found[name] = Entry(make(kind or name, options), given)
+        elif isinstance(entry, str):
+            found[name] = Entry(elsewhere(entry, entry=name), {})
         else:
-            found[name] = Entry(check(entry, entry=name), {})
+            made = entry.as_service(name) if hasattr(entry, "as_service") else entry
+            found[name] = Entry(check(made, entry=name), {})
     if not found:
         raise UsageError('A stack needs at least one service: Stack("redis").')
     return _with_companions(found)

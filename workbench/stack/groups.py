@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from workbench.errors import NotPossible, UsageError
 
 if TYPE_CHECKING:
-    from workbench.runtimes.embedded import Running
+    from workbench.runtimes.running import Running
 
 _PATIENCE_S = 0.5
 

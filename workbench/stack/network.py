@@ -15,8 +15,8 @@ from workbench.runtimes.death import Death
 from workbench.runtimes.readiness import QUOTED_LINES
 
 if TYPE_CHECKING:
-    from workbench.runtimes.embedded import Running
     from workbench.runtimes.relay import Relay
+    from workbench.runtimes.running import Running
 
 CLIENT = "client"
 """The group of clients that every stack has."""

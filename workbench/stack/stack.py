@@ -18,11 +18,13 @@ from workbench.errors import ServiceError, ServiceExited, UsageError, nearest
 from workbench.history.folder import run_folder
 from workbench.progress import tell
 from workbench.runtimes.children import Child, keeper
+from workbench.runtimes.choose import RUNTIMES, make_running
 from workbench.runtimes.death import Death
-from workbench.runtimes.embedded import HOST, Running
+from workbench.runtimes.embedded import HOST
 from workbench.runtimes.folders import new_folder
 from workbench.runtimes.order import start_in_order
 from workbench.runtimes.relay import Relay, relay
+from workbench.runtimes.running import Running
 from workbench.services import Service
 from workbench.stack.book import claim_log, logs_folder, record
 from workbench.stack.contents import Contents
@@ -30,8 +32,6 @@ from workbench.stack.entries import read_entries
 from workbench.stack.inflicted import Fault, Inflicted, inflict
 from workbench.stack.instances import check_instances
 from workbench.stack.network import CLIENT, Network, check_clients
-
-_RUNTIMES = ("embedded",)
 
 
 class Stack(Contents):
@@ -47,8 +47,9 @@ class Stack(Contents):
     def __init__(
         self, *names: str, runtime: str = "embedded", clients: Sequence[str] = (CLIENT,), **services: object
     ) -> None:
-        if runtime not in _RUNTIMES:
-            raise UsageError(f"There is no runtime {runtime!r}{nearest(runtime, _RUNTIMES)} There is: embedded.")
+        if runtime not in RUNTIMES:
+            there = f"{nearest(runtime, RUNTIMES)} There are: {', '.join(RUNTIMES)}."
+            raise UsageError(f"There is no runtime {runtime!r}{there}")
         self.runtime = runtime
         entries = read_entries(names, services)
         self._services = {name: entry.service for name, entry in entries.items()}
@@ -94,7 +95,8 @@ class Stack(Contents):
             hosts = self._hosts()
             for name, service in self._services.items():
                 first = self._running.get(self._groups.get(name, (name,))[0])
-                running = self._give_place(name, service, first=first, host=hosts[name], **self._placing[name])
+                host = {"host": hosts[name]} if name in hosts else {}
+                running = self._give_place(name, service, first=first, **host, **self._placing[name])
                 running.set_instances = partial(self._scale, name)
             with ThreadPoolExecutor(1, thread_name_prefix="relay") as pool:
                 coming = pool.submit(relay, logs / "relay.log")
@@ -185,20 +187,29 @@ class Stack(Contents):
         if self._state == "running":  # one that ends because the others are being stopped is no news
             self._deaths.append(death)
 
-    def _give_place(self, name: str, service: Service, **placing: Any) -> Running:
+    def _give_place(self, name: str, service: Service, *, first: Running | None, **placing: Any) -> Running:
         """An address, a folder and a log for a service that is not started yet."""
         assert self._folder is not None
         log = claim_log(logs_folder(run_folder()), name)
-        running = Running(service, name=name, folder=self._folder, log=log, on_death=self._died, **placing)
+        running = make_running(
+            service,
+            runtime=self.runtime,
+            name=name,
+            folder=self._folder,
+            log=log,
+            on_death=self._died,
+            first=first,
+            placing=placing,
+        )
         running.find_path = lambda source: self._network.address(source, name)
         self._running[name] = running
         return running
 
     def _hosts(self) -> dict[str, str]:
-        """Where each listens: on one host all, but those who have peers each on one of its own."""
+        """Those who have peers listen each on a host of its own."""
         own = ipaddress.ip_address(HOST)
         apart = [name for name in self._groups if self._has_peers(name)]
-        return dict.fromkeys(self._services, HOST) | {name: str(own + n) for n, name in enumerate(apart, 1)}
+        return {name: str(own + n) for n, name in enumerate(apart, 1)}
 
     def _has_peers(self, name: str) -> bool:
         return name in self._groups and bool(getattr(self._services[self._groups[name][0]], "peers", False))
