@@ -80,6 +80,8 @@ class Place:
     common: Path | None = None  # the data folder of its first instance, which all instances share; None: they don't
     announced: tuple[str, int] | None = None  # the address to tell others of its group, of a door; None: it has none
     peers: dict[str, tuple[str, int]] = field(default_factory=dict)  # what each of its group tells, the first one first
+    user: str = ""  # who logs in; "": the service's own user
+    database: str = ""  # that clients get, by name or number; "": the service's own
 
 
 class Service(Protocol):

@@ -41,7 +41,8 @@ def cluster(place: Place) -> Path:
 
 def session(place: Place, host: str, port: int, timeout_s: float, *, password: str | None = None) -> Session:
     password = password or place.secrets["password"]
-    return Session(host, port, user=USER, password=password, database=DATABASE, timeout_s=timeout_s)
+    user, database = place.user or USER, place.database or DATABASE
+    return Session(host, port, user=user, password=password, database=database, timeout_s=timeout_s)
 
 
 def initialise(place: Place, server: Path, whom: dict[str, Any]) -> None:

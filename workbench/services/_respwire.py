@@ -9,12 +9,15 @@ from workbench.services._wire import Wire
 
 
 class RespSession(Wire):
-    """A connection that has logged in with the password of its place."""
+    """A connection that has logged in with the password of its place, and is in its database."""
 
     def __init__(self, place: Place, host: str, port: int, *, timeout_s: float) -> None:
         super().__init__(host, port, timeout_s=timeout_s)
         try:
-            self.call("AUTH", place.secrets["password"])
+            if password := place.secrets.get("password"):
+                self.call("AUTH", *filter(None, [place.user]), password)
+            if place.database:
+                self.call("SELECT", place.database)
         except BaseException:
             self.close()
             raise

@@ -80,7 +80,7 @@ class Mongo:
 
     def url(self, place: Place, *, host: str, port: int) -> str:
         options = "authSource=admin&directConnection=true" + ("&journal=true" if self.sync_on_commit else "")
-        return f"mongodb://{_USER}:{place.secrets['password']}@{host}:{port}/?{options}"
+        return f"mongodb://{_USER}:{place.secrets['password']}@{host}:{port}/{place.database}?{options}"
 
 
 def _program() -> Path:

@@ -112,7 +112,8 @@ class Postgres:
             return time.monotonic() - began
 
     def url(self, place: Place, *, host: str, port: int) -> str:
-        return f"postgresql://{USER}:{place.secrets['password']}@{host}:{port}/{DATABASE}"
+        database = place.database or DATABASE
+        return f"postgresql://{place.user or USER}:{place.secrets['password']}@{host}:{port}/{database}"
 
     def role(self, place: Place, *, timeout_s: float) -> str:
         """ "primary", or "replica" while it follows another, as the server itself says."""

@@ -170,7 +170,7 @@ class Redis:
             return time.monotonic() - began
 
     def url(self, place: Place, *, host: str, port: int) -> str:
-        return f"redis://:{place.secrets['password']}@{host}:{port}/0"
+        return f"redis://:{place.secrets['password']}@{host}:{port}/{place.database or 0}"
 
 
 def configure(place: Place, *lines: str) -> None:

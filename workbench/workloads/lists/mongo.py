@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.history import Outcome
 
 DATABASE = "workbench"
+"""Unless the URL names another."""
 CLOSE_S = 0.1
 
 
@@ -42,7 +43,7 @@ class _Watch(ServerHeartbeatListener):
 class Connection:
     def __init__(self, client: AsyncMongoClient[dict[str, Any]], watch: _Watch, prefix: str) -> None:
         self._client, self._watch, self._prefix = client, watch, prefix
-        self._lists = client[DATABASE]["lists"]
+        self._lists = client.get_default_database(DATABASE)["lists"]
 
     @property
     def closed(self) -> bool:
@@ -76,7 +77,7 @@ class Lists:
             retryReads=False,
             event_listeners=[watch],
         )
-        ping = asyncio.ensure_future(client[DATABASE].command("ping"))
+        ping = asyncio.ensure_future(client.get_default_database(DATABASE).command("ping"))
         either: set[asyncio.Future[Any]] = {ping, watch.gone}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
