@@ -1,0 +1,85 @@
+"""A Celery worker under test (https://docs.celeryq.dev), with Redis as its broker and for its results.
+
+It is installed from PyPI (``pip install 'workbench[examples]'``) and started as its documentation says; the tasks are
+those of ``celery_tasks.py``. A write is acknowledged when Celery has accepted the task, which is when a web
+application tells its user that it is taken care of. Reads are tasks, too: the worker takes one task at a time in the
+order of the queue, so that a read comes after all that was accepted before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import ConnectionError as Refused
+
+from workbench import System
+
+python = os.environ.get("WORKBENCH_CELERY_PYTHON") or sys.executable  # of another environment, by its path
+
+system = System(
+    "celery",
+    command=[python, *["-m", "celery", "-A", "celery_tasks", "worker", "--concurrency", "1", "--loglevel", "INFO"]],
+    env={"REDIS_URL": "{redis.url}", "PYTHONUNBUFFERED": "1"},
+    ready="log: celery@.* ready",
+    listens=False,
+)
+
+
+class Asking:
+    """One client: an application of its own in a thread of its own, since Celery's client is a blocking one."""
+
+    def __init__(self, url: str) -> None:
+        patience = {"socket_timeout": 5, "socket_connect_timeout": 5, "max_retries": 0}
+        self.celery = Celery(broker=url, backend=url, set_as_current=False)
+        self.celery.conf.update(broker_transport_options=patience, result_backend_transport_options=patience)
+        self.thread = ThreadPoolExecutor(1)
+
+    async def __call__(self, ask: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.thread, ask, *args)
+
+    def accepted(self, task: str, *args: Any) -> Any:
+        """Hand a task over, without the retries that Celery's client makes by itself."""
+        return self.celery.send_task(f"celery_tasks.{task}", args=args, retry=False)
+
+    def done(self, task: str, *args: Any) -> Any:
+        """What a task returned."""
+        return self.accepted(task, *args).get(timeout=5)
+
+    def close(self) -> None:
+        self.thread.shutdown(wait=False, cancel_futures=True)
+
+
+@system.operation
+async def connect(urls: dict[str, str], token: None) -> Asking:
+    return Asking(urls["redis"])
+
+
+@system.operation
+async def write(ask: Asking, key: str, value: int) -> None:
+    await ask(ask.accepted, "append", key, value)
+
+
+@system.operation
+async def read(ask: Asking, key: str) -> list[int]:
+    values: list[int] = await ask(ask.done, "read", key)
+    return values
+
+
+@system.operation
+async def echo(ask: Asking, text: str) -> str:
+    answer: str = await ask(ask.done, "echo", text)
+    return answer
+
+
+@system.operation
+def classify(error: BaseException) -> str:
+    """Refused before anything was sent is certain, all else may have happened."""
+    refused = isinstance(error, OperationalError | Refused) and "refused" in str(error).lower()
+    return "fail" if refused else "info"
