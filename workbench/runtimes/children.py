@@ -15,7 +15,6 @@ import errno
 import itertools
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -28,11 +27,9 @@ from typing import Any, TextIO
 
 from workbench.errors import ServiceError
 from workbench.runtimes import supervisor
+from workbench.runtimes.limits import allow_many_files
 
 PROGRAM = supervisor.__file__
-
-MANY_FILES = 1 << 16
-"""Descriptors every process of a stack may have, if the system allows it: a thousand sockets need as many."""
 
 
 class Child:
@@ -115,7 +112,7 @@ class Keeper:
                 start_new_session=True,
                 cwd="/",
             )
-        _allow_many_files(self._process.pid)
+        allow_many_files(self._process.pid)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._waiting: dict[int, _Answer] = {}
@@ -177,6 +174,10 @@ class Keeper:
     def forget(self, folder: Path) -> None:
         """The folder is no longer the supervisor's to remove."""
         self._ask("forget", folder=os.fspath(folder))
+
+    def last(self, argv: Sequence[str]) -> None:
+        """Have this run at the very end, when everything else has ended, however it ends. Twice the same is once."""
+        self._ask("last", argv=[os.fspath(part) for part in argv])
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
         """End the supervisor, and with it every process and folder it keeps."""
@@ -263,15 +264,6 @@ class Keeper:
 
 _current: Keeper | None = None
 _lock = threading.Lock()
-
-
-def _allow_many_files(pid: int) -> None:
-    """Raise the limit of a process, and of all it starts, as far as anybody may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    many = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
-    if soft != resource.RLIM_INFINITY and soft < many:
-        with contextlib.suppress(OSError, ValueError):
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (many, hard))
 
 
 def keeper() -> Keeper:

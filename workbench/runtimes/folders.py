@@ -1,7 +1,8 @@
 """Data folders: in memory where there is room, and named after their owner, so that a stale one can be told.
 
-A folder is called ``workbench-<pid namespace>-<pid>-<start time>-<random>``. It goes when its stack stops, and at the
-latest when the supervisor sees its owner die. Only if both were killed at once does it stay, for `sweep` to find.
+A folder is called ``workbench-<owner>-<random>``, and an owner ``<pid namespace>-<pid>-<start time>``. It goes when its
+stack stops, and at the latest when the supervisor sees its owner die. Only if both were killed at once does it stay,
+for `sweep` to find.
 """
 
 from __future__ import annotations
@@ -20,7 +21,38 @@ from workbench.errors import ServiceError
 MEMORY = Path("/dev/shm")
 ROOM_IN_MEMORY = 1 << 30
 LEAST_ROOM = 64 << 20
-_NAME = re.compile(r"workbench-(\d+)-(\d+)-(\d+)-[0-9a-f]{8}")
+_NAME = re.compile(r"workbench-(\d+-\d+-\d+)-[0-9a-f]{8}")
+
+
+_owner_pid = 0
+
+
+def owner(pid: int = 0) -> str:
+    """Of a living process, so that what is named after it can be told from what has lost its owner.
+
+    Without ``pid``, of whoever owns what we make: this process, unless `belong_to` has named another.
+    """
+    pid = pid or _owner_pid or os.getpid()
+    return f"{_namespace()}-{pid}-{_started(pid)}"
+
+
+def belong_to(pid: int) -> None:
+    """What this process makes from now on belongs to another one, which may outlive it; 0: to itself again."""
+    global _owner_pid
+    _owner_pid = pid
+
+
+os.register_at_fork(after_in_child=lambda: belong_to(0))
+
+
+def pid_of(owner: str) -> int:
+    return int(owner.split("-")[1])
+
+
+def is_gone(owner: str) -> bool:
+    """Whether the process that called itself so has ended; False for one that cannot be seen from here."""
+    namespace, pid, started = (int(part) for part in owner.split("-"))
+    return namespace == _namespace() and _started(pid) != started
 
 
 def new_folder(keep: Callable[[Path], None], *, room: int = LEAST_ROOM) -> Path:
@@ -39,7 +71,7 @@ def new_folder(keep: Callable[[Path], None], *, room: int = LEAST_ROOM) -> Path:
             f"{_free(MEMORY) >> 20:,} MiB, and {max(room >> 20, 1):,} MiB are needed. "
             "Free some space, or name a larger folder with the environment variable TMPDIR."
         )
-    folder = base / f"workbench-{_namespace()}-{os.getpid()}-{_started(os.getpid())}-{secrets.token_hex(4)}"
+    folder = base / f"workbench-{owner()}-{secrets.token_hex(4)}"
     keep(folder)
     try:
         folder.mkdir()
@@ -58,10 +90,8 @@ def stale_folders() -> list[Path]:
     for base in dict.fromkeys([MEMORY, Path(tempfile.gettempdir())]):
         for folder in sorted(base.glob("workbench-*")) if base.is_dir() else ():
             named = _NAME.fullmatch(folder.name)
-            if named is not None and _is_ours(folder):
-                namespace, pid, started = (int(part) for part in named.groups())
-                if namespace == _namespace() and _started(pid) != started:
-                    found.append(folder)
+            if named is not None and _is_ours(folder) and is_gone(named[1]):
+                found.append(folder)
     return found
 
 

@@ -15,6 +15,7 @@ Messages are JSON, one per SOCK_SEQPACKET datagram. Requests carry an ``id`` tha
     {"id", "do": "signal", "pid", "signal"}  → {"id", "sent": bool}            the process alone
     {"id", "do": "tree", "pid", "signal"}    → {"id", "sent": number}          it and all its descendants
     {"id", "do": "keep" | "forget", "folder"}→ {"id"}                          remove this folder at the end, or don't
+    {"id", "do": "last", "argv"}             → {"id"}                          run this once everything has ended
     {"do": "stop"}                           → kills everything, removes the folders, closes the socket
 
 Unasked it reports ``{"exit": pid, "code": returncode, "at": monotonic_ns}`` as soon as a process it started ends
@@ -36,7 +37,7 @@ import time
 from typing import Any, NoReturn
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, IPC_RMID = 1, 36, 0
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 LARGEST_MESSAGE = 1 << 20
 QUIET = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 
@@ -63,11 +64,19 @@ def send_signal(pid: int, number: int) -> bool:
     return False
 
 
+def beside(name: str) -> Any:
+    """The module of this name next to this file, imported when it is needed."""
+    if (here := os.path.dirname(__file__)) not in sys.path:  # noqa: PTH120
+        sys.path.insert(0, here)
+    return __import__(name)
+
+
 class Supervisor:
     def __init__(self, channel: socket.socket, owner: int) -> None:
         self.channel = channel
         self.owner = owner
         self.folders: list[str] = []
+        self.last_acts: list[list[str]] = []  # what is run at the very end
         self.running: set[int] = set()  # processes started here and not yet reaped
         self.creators: set[int] = set()  # reaped ones: whoever of them left shared memory behind
 
@@ -176,8 +185,7 @@ class Supervisor:
             for handled in (*QUIET, signal.SIGTERM, signal.SIGCHLD):
                 signal.signal(handled, signal.SIG_DFL)
             if request["namespace"] or request["inside"]:
-                sys.path.insert(0, os.path.dirname(__file__))  # noqa: PTH120
-                namespaces = __import__("namespaces")
+                namespaces = beside("namespaces")
             if request["inside"]:
                 what = f"the disk of process {request['inside']}"
                 namespaces.enter(request["inside"])
@@ -236,6 +244,10 @@ class Supervisor:
         self.folders = [folder for folder in self.folders if folder != request["folder"]]
         return {}
 
+    def last(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
+        self.last_acts += [request["argv"]] if request["argv"] not in self.last_acts else []
+        return {}
+
     # --- what happens by itself
 
     def reap(self) -> bool:
@@ -254,22 +266,9 @@ class Supervisor:
                     os.waitpid(pid, 0)
                 self.creators.add(pid)
             nobody = False  # there are children, and none of them has ended
-        self.free_shared_memory()
+        if self.creators:
+            self.creators = beside("segments").free(self.creators)
         return nobody
-
-    def free_shared_memory(self) -> None:
-        """A SIGKILLed PostgreSQL leaves a System V segment. Those of our dead that nobody is attached to go."""
-        held = set()
-        with contextlib.suppress(OSError), open("/proc/sysvipc/shm") as table:
-            next(table)
-            for line in table:
-                _, segment, _, _, creator, _, attached = line.split()[:7]
-                if int(creator) in self.creators:
-                    if attached == "0":
-                        LIBC.shmctl(int(segment), IPC_RMID, None)
-                    else:
-                        held.add(int(creator))
-        self.creators = held
 
     def end(self) -> NoReturn:
         """Kill until nobody is left (a fork that races is caught by the next round), then remove the folders."""
@@ -280,10 +279,7 @@ class Supervisor:
             if self.reap():
                 break
             time.sleep(0.002)
-        import shutil  # late: it takes as long to import as the rest
-
-        for folder in self.folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        beside("aftermath").clear(self.folders, self.last_acts)
         self.channel.close()
         os._exit(0)
 
