@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parent.parent / "workbench"
 
 WAIST = ["errors", "progress", "history"]
 MACHINE_ROOM = [
-    *WAIST, "services", "systems", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver", "runs",
+    *WAIST, "tls", "services", "systems", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver", "runs",
     "tested", "standing",
 ]  # fmt: skip
 READING_ROOM = [

@@ -14,10 +14,13 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from workbench.errors import LinkError, UsageError
+
+if TYPE_CHECKING:
+    from workbench.tls import Tls
 
 VARIABLE = "WORKBENCH_TOXIPROXY"
 """Names a ``toxiproxy-server`` to use instead of the relay."""
@@ -74,8 +77,12 @@ class Links:
         """The version the relay gives; raises LinkError when it cannot be reached."""
         return str(self._ask("GET", "version")["version"])
 
-    def add(self, source: str, target: str, *, upstream: str, door: str = "", of: str = "") -> Link:
+    def add(
+        self, source: str, target: str, *, upstream: str, tls: Tls | None = None, door: str = "", of: str = ""
+    ) -> Link:
         """A new link from ``source`` to the service ``target`` that really listens at ``upstream`` (host:port).
+
+        With ``tls`` the upstream speaks TLS, and who connects to the link does not.
 
         With ``door`` (host:port; port 0 makes a new one, which `Link.door` then tells) connections from the host ``of``
         to that address take this link too, or those of everybody who has no link of his own there, if it is empty. A
@@ -85,17 +92,22 @@ class Links:
             raise UsageError(f"of={of!r} says whose connections to a door take a link; name the door too.")
         name = f"{self._prefix}{source}>{target}"
         through = {"door": door, "of": of} if door else {}
-        made = self._ask("POST", "proxies", name=name, listen="127.0.0.1:0", upstream=upstream, **through)
+        secured = tls.fields() if tls is not None else {}
+        made = self._ask("POST", "proxies", name=name, listen="127.0.0.1:0", upstream=upstream, **secured, **through)
         host, _, port = str(made["listen"]).rpartition(":")
         link = Link(
             self, name, source=source, target=target, host=host, port=int(port), door=str(made.get("door") or "")
         )
+        lacking = ""
         if door and not link.door:
+            lacking = "knows no doors, addresses that several links share, and replicated services need them"
+        if tls is not None and not made.get("tls"):
+            lacking = f"speaks no TLS, and {target} does"
+        if lacking:
             self.remove(link)
             raise LinkError(
-                f"The relay at {self.api} (version {self.version()}) knows no doors, addresses that several links "
-                f"share, and replicated services need them. Unset {VARIABLE}, and have no toxiproxy-server on "
-                "PATH: then the workbench's own relay is used."
+                f"The relay at {self.api} (version {self.version()}) {lacking}. Unset {VARIABLE}, and have no "
+                "toxiproxy-server on PATH: then the workbench's own relay is used."
             )
         self._links[name] = link
         return link

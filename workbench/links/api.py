@@ -122,7 +122,8 @@ class Api:
                 raise bad("an array of proxies is needed")
             for one in [wanted(entry, f" at proxy {place}") for place, entry in enumerate(entries or [], 1)]:
                 there = self._proxies.get(one.name)
-                if there is not None and not (there.is_at(one.listen, one.upstream) and self._doors.has(there, one)):
+                kept = there is not None and there.is_at(one.listen, one.upstream) and there.tls == one.tls
+                if there is not None and not (kept and self._doors.has(there, one)):
                     self._forget(there)
                     there = None
                 done.append(there or self._create(one))
@@ -182,6 +183,7 @@ class Api:
             one.name,
             listen=one.listen,
             upstream=one.upstream,
+            tls=one.tls,
             seed=self._seed,
             loop=self._loop,
             alarm=self._alarm,

@@ -16,6 +16,7 @@ from workbench.links.toxics import END, RESET, Signal
 if TYPE_CHECKING:
     from workbench.links.alarm import Alarm
     from workbench.links.dose import Dose
+    from workbench.tls import Tls
 
 TEAR_DOWN = struct.pack("ii", 1, 0)
 """SO_LINGER of zero seconds: closing sends RST and discards what was not sent."""
@@ -31,6 +32,7 @@ class Connection:
         client: socket.socket,
         upstream: str,
         *,
+        tls: Tls | None = None,
         seed: str,
         doses: Callable[[], list[Dose]],
         gone: Callable[[Connection], None],
@@ -45,12 +47,17 @@ class Connection:
         self._gone = gone
         self._loop = loop
         self._alarm = alarm
-        self._dialling = loop.create_task(self._dial(upstream))
+        self._dialling = loop.create_task(self._dial(upstream, tls))
 
-    async def _dial(self, upstream: str) -> None:
+    async def _dial(self, upstream: str, tls: Tls | None) -> None:
         """A task of its own for every client, so that one hanging upstream makes nobody else wait."""
         try:
-            server = await Address(upstream).dial(self._loop)
+            if tls is None:
+                server = await Address(upstream).dial(self._loop)
+            else:
+                from workbench.links import secure  # late: few upstreams need it
+
+                server = await secure.dial(upstream, tls, torn=self.reset, loop=self._loop)
         except ConnectionResetError:  # it was there, and tore the connection down before we looked
             return self.reset()
         except (OSError, ValueError):

@@ -14,16 +14,26 @@ from workbench.links.listener import Listener, ListenError, explain
 if TYPE_CHECKING:
     from workbench.links.alarm import Alarm
     from workbench.links.dose import Dose
+    from workbench.tls import Tls
 
 
 class Proxy:
     """Disabled when created. Its connections are numbered: with the seed, that decides which ones a toxic reaches."""
 
     def __init__(
-        self, name: str, *, listen: str, upstream: str, seed: int, loop: asyncio.AbstractEventLoop, alarm: Alarm
+        self,
+        name: str,
+        *,
+        listen: str,
+        upstream: str,
+        tls: Tls | None = None,
+        seed: int,
+        loop: asyncio.AbstractEventLoop,
+        alarm: Alarm,
     ) -> None:
         self.name = name
         self.upstream = upstream
+        self.tls = tls  # which the upstream speaks, and clients need not
         self.enabled = False
         self.doses: dict[str, Dose] = {}
         self.traffic: Counter[tuple[str, str]] = Counter()  # (direction, received | sent) → bytes of ended connections
@@ -108,6 +118,7 @@ class Proxy:
         connection = Connection(
             client,
             self.upstream,
+            tls=self.tls,
             seed=f"{self._seed}/{self.name}/{self._number}",
             doses=self.in_order,
             gone=self._gone,
@@ -131,4 +142,5 @@ class Proxy:
             "upstream": self.upstream,
             "enabled": self.enabled,
             "toxics": [dose.describe() for dose in self.in_order()],
+            **({"tls": self.tls.name} if self.tls else {}),
         }
