@@ -22,8 +22,6 @@ MEMORY = Path("/dev/shm")
 ROOM_IN_MEMORY = 1 << 30
 LEAST_ROOM = 64 << 20
 _NAME = re.compile(r"workbench-(\d+-\d+-\d+)-[0-9a-f]{8}")
-
-
 _owner_pid = 0
 
 

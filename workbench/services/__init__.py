@@ -80,6 +80,7 @@ class Place:
     common: Path | None = None  # the data folder of its first instance, which all instances share; None: they don't
     announced: tuple[str, int] | None = None  # the address to tell others of its group, of a door; None: it has none
     peers: dict[str, tuple[str, int]] = field(default_factory=dict)  # what each of its group tells, the first one first
+    log_from: int = 0  # where in the log its present start begins, bytes
     user: str = ""  # who logs in; "": the service's own user
     database: str = ""  # that clients get, by name or number; "": the service's own
 
@@ -91,6 +92,10 @@ class Service(Protocol):
 
     * ``image(place)``: the `Image` to start instead, where the stack's runtime is docker; without, it stays a process.
     * ``runtime``: the only one it can be had in, "docker" or "elsewhere", whatever the stack's is.
+    * ``requires``: the entries without which it cannot be started.
+    * ``listens = False``: it has no port; nobody is linked to it, and its `url` is "".
+    * ``limit_s``: how long a start of it may take, seconds.
+    * ``unready(place, *, pid)``: a sentence why it may not be ready, "" if it does not know; asked when it is too late.
     * ``scales = True``: it keeps nothing in its process, so that several alike may serve the same clients.
     * ``settings_files``: names of files in its folder that say how it is set and hold no data. Once prepared they are
       its own: they stay when its data is removed, and it is not prepared again.
@@ -101,6 +106,8 @@ class Service(Protocol):
     * ``joined(place, *, timeout_s)``: raises while it has not found its place in its group; asked at the first start.
     * ``role(place, *, timeout_s)``: what it is in its group now, "primary" or "replica".
     * ``primary(place, *, timeout_s)``: whom of its group it takes for the primary, by name; for those who decide it.
+    * ``lend(place, *, lent, timeout_s)``: makes an empty database in it for somebody who borrows it, other than those
+      ``lent``, and returns its name; ``take_back(place, database, *, timeout_s)`` removes it with all that is in it.
     """
 
     @property

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -81,6 +82,16 @@ class Mongo:
     def url(self, place: Place, *, host: str, port: int) -> str:
         options = "authSource=admin&directConnection=true" + ("&journal=true" if self.sync_on_commit else "")
         return f"mongodb://{_USER}:{place.secrets['password']}@{host}:{port}/{place.database}?{options}"
+
+    def lend(self, place: Place, *, lent: Collection[str], timeout_s: float) -> str:
+        from workbench.services import _lending
+
+        return _lending.new_name()
+
+    def take_back(self, place: Place, database: str, *, timeout_s: float) -> None:
+        from workbench.services import _lending
+
+        _lending.take_back_mongo(place, database, user=_USER, timeout_s=timeout_s)
 
 
 def _program() -> Path:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -114,6 +114,16 @@ class Postgres:
     def url(self, place: Place, *, host: str, port: int) -> str:
         database = place.database or DATABASE
         return f"postgresql://{place.user or USER}:{place.secrets['password']}@{host}:{port}/{database}"
+
+    def lend(self, place: Place, *, lent: Collection[str], timeout_s: float) -> str:
+        from workbench.services import _lending
+
+        return _lending.lend_postgres(place, timeout_s=timeout_s)
+
+    def take_back(self, place: Place, database: str, *, timeout_s: float) -> None:
+        from workbench.services import _lending
+
+        _lending.take_back_postgres(place, database, timeout_s=timeout_s)
 
     def role(self, place: Place, *, timeout_s: float) -> str:
         """ "primary", or "replica" while it follows another, as the server itself says."""

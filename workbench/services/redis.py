@@ -12,7 +12,7 @@ import functools
 import re
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -171,6 +171,16 @@ class Redis:
 
     def url(self, place: Place, *, host: str, port: int) -> str:
         return f"redis://:{place.secrets['password']}@{host}:{port}/{place.database or 0}"
+
+    def lend(self, place: Place, *, lent: Collection[str], timeout_s: float) -> str:
+        from workbench.services import _lending
+
+        return _lending.lend_redis(place, lent=lent, timeout_s=timeout_s)
+
+    def take_back(self, place: Place, database: str, *, timeout_s: float) -> None:
+        from workbench.services import _lending
+
+        _lending.take_back_redis(place, database, timeout_s=timeout_s)
 
 
 def configure(place: Place, *lines: str) -> None:
