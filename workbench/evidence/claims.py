@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from workbench.checkers import Finding, Verdict
-from workbench.errors import UsageError
+from workbench.errors import UsageError, nearest
 from workbench.history import Operation
 
 _SCENARIOS = re.compile(r"\s*((?:[A-Z]{2,6}-\d{1,3}\s*,\s*)*[A-Z]{2,6}-\d{1,3})\s*:\s*")
@@ -60,6 +60,23 @@ class Claim:
             "counterexample": [_operation(operation) for operation in finding.counterexample],
             "doubts": [{"kind": doubt.kind, "text": doubt.text} for doubt in finding.doubts],
         }
+
+
+def check_left_out(left_out: object, claims: Mapping[str, str]) -> dict[str, str]:
+    """The claims that are not stated, with the reasons. Raises `UsageError` for anything but names of claims with
+    reasons, and if no claim is left."""
+    if not isinstance(left_out, Mapping) or not all(isinstance(why, str) and why for why in left_out.values()):
+        raise UsageError(
+            'Claims that are left out are given with their reasons, as in Evidence({"exact": "it does not count"}, '
+            f"exact=…); got {left_out!r}."
+        )
+    for name in left_out:
+        if name not in claims:
+            raise UsageError(f"No claim is called {name!r}, to be left out{nearest(str(name), claims)}")
+    if len(left_out) == len(claims):
+        why = "; ".join(dict.fromkeys(left_out.values()))
+        raise UsageError(f"Nothing can be claimed of this system, so there is nothing to run: {why}.")
+    return dict(left_out)
 
 
 def plain(value: Any) -> Any:

@@ -6,20 +6,22 @@ import itertools
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from workbench.checkers import Finding, Verdict, merge
 from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError, nearest
 from workbench.evidence import surroundings, table
-from workbench.evidence.claims import Claim
+from workbench.evidence.claims import Claim, check_left_out
 from workbench.history import whole
 from workbench.history.folder import RUN, run_folder, shown
 from workbench.progress import tell
 from workbench.redact import Redactor
 
 _GIVEN = RUN in os.environ  # by the runner, that is before this process made a folder of its own
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _numbers = itertools.count(1)
 _used: set[Path] = set()
 
@@ -33,14 +35,21 @@ class Evidence:
         evidence.decide(durable=durable(history))
         evidence.conclude()
 
+    Claims that make no sense of the system under test are left out: ``Evidence({"durable": "it keeps nothing"}, …)``
+    says which, and why. They are not stated; the reasons stand below the table, and a finding for one is put aside.
+
     Stating claims begins the record of the notebook (in a kernel where someone works, stating them again begins a new
-    one). Raises `UsageError` without claims, or if this process has stated its claims already.
+    one). Raises `UsageError` without claims, when all or unknown ones are left out, or if this process has stated its
+    claims already.
     """
 
-    def __init__(self, **claims: str) -> None:
+    def __init__(self, left_out: Mapping[str, str] = _NOTHING, /, **claims: str) -> None:
         if not claims:
             raise UsageError("Evidence needs at least one claim: Evidence(durable='Every acknowledged append …').")
-        self._claims = {name: Claim.stated(name, sentence) for name, sentence in claims.items()}
+        self.left_out = check_left_out(left_out, claims)
+        """Why claims are not stated, by their names."""
+        stated = {name: Claim.stated(name, sentence) for name, sentence in claims.items()}
+        self._claims = {name: claim for name, claim in stated.items() if name not in left_out}
         self.folder = _own_folder()
         self.notebook = (None if _GIVEN else surroundings.notebook_name()) or self.folder.name
         self.parameters = surroundings.parameters()
@@ -71,6 +80,8 @@ class Evidence:
             raise UsageError(f"decide needs a finding for a claim: decide({self.claims[0].name}=…).")
         for name, finding in findings.items():
             self._check(name, finding)
+        aside = tuple(name for name in findings if name in self.left_out)
+        findings = {name: finding for name, finding in findings.items() if name not in aside}
         replaced = tuple(name for name in findings if self._claims[name].finding is not None)
         if replaced and not surroundings.interactive():
             raise UsageError(
@@ -82,7 +93,7 @@ class Evidence:
         self._concluded = False
         self._write()
         self._update()
-        return Decided(tuple(findings.items()), replaced)
+        return Decided(tuple(findings.items()), replaced, {name: self.left_out[name] for name in aside})
 
     def conclude(self) -> Concluded:
         """Write the files of record and say how it ended; the last cell of a notebook.
@@ -102,17 +113,17 @@ class Evidence:
         raise _quiet(self._error())
 
     def __repr__(self) -> str:
-        return table.as_text(self.claims)
+        return table.as_text(self.claims, left_out=self.left_out)
 
     def _repr_html_(self) -> str:
-        return table.as_html(self.claims)
+        return table.as_html(self.claims, left_out=self.left_out)
 
     def _ipython_display_(self) -> None:
         self._shown = True
         self._show(update=False)
 
     def _check(self, name: str, finding: object) -> None:
-        if name not in self._claims:
+        if name not in self._claims and name not in self.left_out:
             near = nearest(name, self._claims)
             raise UsageError(f"No claim is called '{name}'{near} Stated were: {', '.join(self._claims)}.")
         if not isinstance(finding, Finding):
@@ -150,6 +161,7 @@ class Evidence:
             "schema": 1,
             "notebook": self.notebook,
             "claims": [claim.record() for claim in self.claims],
+            "left_out": dict(self.left_out),
             "verdict": self.verdict,
             "concluded": self._concluded,
             "exit_code": self._exit_code(),
@@ -177,16 +189,19 @@ class Decided:
 
     findings: tuple[tuple[str, Finding], ...]
     replaced: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return "\n".join(f"{name} {finding!r}{self._note(name)}" for name, finding in self.findings)
+        decided = [f"{name} {finding!r}{self._note(name)}" for name, finding in self.findings]
+        return "\n".join(decided or [f"Not stated here. {table.reasons(self.left_out)}"])
 
     def _repr_html_(self) -> str:
-        return "".join(
+        decided = "".join(
             f'<div style="margin:6px 0"><code style="background:none">{name}</code>{self._note(name)}'
             f"{finding._repr_html_()}</div>"
             for name, finding in self.findings
         )
+        return decided or table.footnote(f"Not stated here. {table.reasons(self.left_out)}")
 
     def _note(self, name: str) -> str:
         return " (replaces the earlier finding)" if name in self.replaced else ""

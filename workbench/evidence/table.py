@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from workbench.checkers.finding import SHAPES, badge, lines
 from workbench.evidence.claims import Claim
@@ -19,8 +19,21 @@ def summary(claims: Sequence[Claim]) -> str:
     return " · ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in _ORDER if verdict in verdicts)
 
 
-def as_text(claims: Sequence[Claim]) -> str:
-    """A line per claim: verdict, name, sentence, and what was measured on the next line."""
+def reasons(left_out: Mapping[str, str]) -> str:
+    """``few, many: it is small; exact: it does not count``."""
+    by_why: dict[str, list[str]] = {}
+    for name, why in left_out.items():
+        by_why.setdefault(why, []).append(name)
+    return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_why.items()) + "."
+
+
+def footnote(text: str) -> str:
+    """As small print."""
+    return f'<div style="margin:2px 0 6px;opacity:.7;font-size:88%">{html.escape(text)}</div>'
+
+
+def as_text(claims: Sequence[Claim], *, left_out: Mapping[str, str]) -> str:
+    """A line per claim: verdict, name, sentence, and what was measured on the next line; last what is not stated."""
     wide = max(len(claim.name) for claim in claims)
     rows = [f"{len(claims)} claim{'s' * (len(claims) != 1)}: {summary(claims)}"]
     for claim in claims:
@@ -28,10 +41,12 @@ def as_text(claims: Sequence[Claim]) -> str:
         rows.append(f"{SHAPES[claim.verdict]} {claim.verdict:9}  {claim.name:{wide}}  {claim.sentence}{scenarios}")
         if claim.text:
             rows.append(f"{'':{wide + 15}}{claim.text}")
+    if left_out:
+        rows.append(f"not stated here: {reasons(left_out)}")
     return "\n".join(rows)
 
 
-def as_html(claims: Sequence[Claim]) -> str:
+def as_html(claims: Sequence[Claim], *, left_out: Mapping[str, str]) -> str:
     """The same as a table, readable on light and dark pages and without colours."""
     heads = "".join(
         f'<th scope="col" style="{_CELL};padding-bottom:3px;font-weight:600;opacity:.7">{head}</th>'
@@ -42,7 +57,8 @@ def as_html(claims: Sequence[Claim]) -> str:
         '<table style="border-collapse:collapse;width:100%;table-layout:fixed;margin:4px 0;font-size:100%">'
         '<colgroup><col style="width:9.6em"><col style="width:46%"><col></colgroup>'
         f'<thead><tr style="background:none">{heads}</tr></thead>'
-        f"<tbody>{''.join(_row(claim) for claim in claims)}</tbody></table></div>"
+        f"<tbody>{''.join(_row(claim) for claim in claims)}</tbody></table>"
+        f"{footnote(f'Not stated here. {reasons(left_out)}') if left_out else ''}</div>"
     )
 
 
