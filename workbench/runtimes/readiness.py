@@ -52,7 +52,7 @@ def wait_until_ready(running: Running, child: Started, news: News, *, limit_s: f
     except queue.Empty:
         raise NotReady(
             f"{running.name} ({child.title}) did not become ready on port {running.port} within "
-            f"{limit_s:g} s. The last probe: {errors[0]}. {_quote(running)}"
+            f"{limit_s:g} s. The last probe: {errors[0]}. {_hint(running, child)}{_quote(running)}"
         ) from None
     finally:
         done.set()
@@ -106,6 +106,13 @@ def how_it_ended(returncode: int | None) -> str:
         return f"was killed by {signal.Signals(-returncode).name}"
     except ValueError:
         return f"was killed by signal {-returncode}"
+
+
+def _hint(running: Running, child: Started) -> str:
+    """What the service itself says of why it may not be ready."""
+    unready = getattr(running.service, "unready", None)
+    said = unready(running.place, pid=child.pid) if unready is not None and child.pid and child.alive else ""
+    return f"{said} " if said else ""
 
 
 def _quote(running: Running) -> str:

@@ -196,6 +196,7 @@ class Running(Seen):
             self.disk.start()
         self._asked_to_end = True  # until it is ready, its end is reported by raising
         self.paused = False
+        self.place.log_from = self.log_path.stat().st_size if self.log_path.exists() else 0
         began = time.monotonic()
         news: News = queue.SimpleQueue()
         self._child = child = self._launch(lambda ended: self._on_exit(ended, news))

@@ -64,8 +64,8 @@ class Seen:
         return self.url_from("client")
 
     def url_from(self, source: str) -> str:
-        """How a group of clients or another service reaches it: through their own link."""
-        host, port = self._path(source)
+        """How a group of clients or another service reaches it: through their own link. "" where it does not listen."""
+        host, port = self._path(source) if getattr(self.service, "listens", True) else (self.host, self.port)
         return self.service.url(self.place, host=host, port=port)
 
     @property

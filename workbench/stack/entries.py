@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from workbench.errors import UsageError
-from workbench.services import Service, check, make
+from workbench.errors import UsageError, nearest
+from workbench.services import Image, Service, check, make, names
 from workbench.services._elsewhere import elsewhere
+from workbench.systems import System
 
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]*\w)?", re.ASCII)
 
@@ -21,15 +22,15 @@ class Entry(NamedTuple):
     first: str = ""  # of the group it belongs to as a companion
 
 
-def read_entries(names: Sequence[object], entries: Mapping[str, object]) -> dict[str, Entry]:
+def read_entries(named: Sequence[object], entries: Mapping[str, object]) -> dict[str, Entry]:
     """By the name of each, its companions right after it. Raises `UnknownService` and `UsageError`."""
-    for name in names:
+    for name in named:
         if not isinstance(name, str):
             raise UsageError(f"A service is named by a string, not {name!r}; hand an object over as name=object.")
-        if name in entries or names.count(name) > 1:
+        if name in entries or named.count(name) > 1:
             raise UsageError(f"{name} is in the stack twice. A second one needs a name of its own.")
     found = {}
-    for name, entry in {**dict.fromkeys(map(str, names)), **entries}.items():
+    for name, entry in {**dict.fromkeys(map(str, named)), **entries}.items():
         if not _NAME.fullmatch(name):
             raise UsageError(
                 f"{name!r} cannot be the name of a service: files, links and groups are called after it, so it is made "
@@ -46,11 +47,29 @@ def read_entries(names: Sequence[object], entries: Mapping[str, object]) -> dict
         elif isinstance(entry, str):
             found[name] = Entry(elsewhere(entry, entry=name), {})
         else:
+            if isinstance(entry, Image):
+                entry = System(name, image=entry)
             made = entry.as_service(name) if hasattr(entry, "as_service") else entry
-            found[name] = Entry(check(made, entry=name), {})
+            limit_s = getattr(made, "limit_s", None)
+            found[name] = Entry(check(made, entry=name), {} if limit_s is None else {"limit_s": limit_s})
     if not found:
         raise UsageError('A stack needs at least one service: Stack("redis").')
-    return _with_companions(found)
+    whole = _with_companions(found)
+    _check_required(whole)
+    return whole
+
+
+def _check_required(entries: Mapping[str, Entry]) -> None:
+    """Raise `UsageError` if one needs another that is not there."""
+    for name, entry in entries.items():
+        for required in getattr(entry.service, "requires", ()):
+            if required not in entries:
+                known = f'"{required}", ' if required in names() else ""
+                raise UsageError(
+                    f"{name} ({entry.service.name}) uses {required}, and there is no {required} in this stack"
+                    f"{nearest(required, set(entries) - {name})} "
+                    f"Add it, Stack({known}{name}=…{'' if known else f', {required}=…'}), or mend its placeholders."
+                )
 
 
 def _with_companions(entries: Mapping[str, Entry]) -> dict[str, Entry]:

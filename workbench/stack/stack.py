@@ -233,7 +233,7 @@ class Stack(Contents):
         running.start()
         if coming is not None:
             self._network.join(coming.result())
-        for source in self.clients:
+        for source in self.clients if getattr(running.service, "listens", True) else ():
             self._network.connect(source, running)
         if coming is not None and name in self._groups:
             running.join(self.deaths)
