@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from workbench.runs import Steps as Steps
     from workbench.runs import run as run
     from workbench.stack import Stack as Stack
+    from workbench.tested import under_test as under_test
     from workbench.workloads import Anomalies as Anomalies
     from workbench.workloads import Appends as Appends
     from workbench.workloads import Broadcasts as Broadcasts
@@ -141,6 +142,7 @@ _HOME = {
     **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),
     **dict.fromkeys(["Steps", "run"], "workbench.runs"),
     "Stack": "workbench.stack",
+    "under_test": "workbench.tested",
     **dict.fromkeys(
         [
             "Anomalies",
