@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+"""As of the official image: MONGO_INITDB_ROOT_USERNAME and _PASSWORD make a user at the first start, and set --auth.
+
+There is no mongod in here. SecantusDB stands in for it, and gets those of mongod's options that mean something to it.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SERVER = "import sys; from secantus.cli import main; sys.argv[0] = 'secantusd'; sys.exit(main())"
+
+
+def argv(*options: object) -> list[str]:
+    return [sys.executable, "-c", SERVER, "--log-level", "WARNING", *map(str, options)]
+
+
+def make_user(where: Path, name: str, password: str) -> None:
+    """Start it for nobody else, without a login; make the user, and end it in order."""
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    server = subprocess.Popen(argv("--host", "127.0.0.1", "--port", 27018, "--storage-path", where))
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with MongoClient("127.0.0.1", 27018, directConnection=True, serverSelectionTimeoutMS=200) as client:
+                client.admin.command("createUser", name, pwd=password, roles=["root"], writeConcern={"w": 1, "j": True})
+            break
+        except PyMongoError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    server.terminate()
+    server.wait(20)
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    if words and words[0] == "mongod":
+        words = words[1:]
+    elif words and not words[0].startswith("-"):
+        os.execvp(words[0], words)
+    reading = argparse.ArgumentParser("mongod", allow_abbrev=False)
+    reading.add_argument("--port", type=int, default=27017)
+    reading.add_argument("--dbpath", type=Path, default=Path("/data/db"))
+    reading.add_argument("--auth", action="store_true")
+    for ignored in ("--bind_ip", "--syncdelay", "--journalCommitInterval", "--wiredTigerCacheSizeGB"):
+        reading.add_argument(ignored)
+    for ignored in ("--bind_ip_all", "--nounixsocket", "--quiet"):
+        reading.add_argument(ignored, action="store_true")
+    asked = reading.parse_args(words)
+    user = os.environ.get("MONGO_INITDB_ROOT_USERNAME", "")
+    password = os.environ.get("MONGO_INITDB_ROOT_PASSWORD", "")
+    made = asked.dbpath / "user-was-made"
+    asked.dbpath.mkdir(parents=True, exist_ok=True)
+    if user and not made.exists():
+        make_user(asked.dbpath, user, password)
+        made.touch()
+    login = ["--auth"] if asked.auth or user else []
+    options = argv("--host", "0.0.0.0", "--port", asked.port, "--storage-path", asked.dbpath, *login)
+    os.execv(options[0], options)
+
+
+main()
