@@ -20,12 +20,12 @@ REFUTATIONS = [
     (
         "failover",
         {"defect": "ack_before_write,sockets_need_redis"},
-        {"documents_durable", "redis_durable", "rows_durable", "sessions_live"},
+        {"mongo_durable", "redis_durable", "postgres_durable", "sessions_live"},
     ),
     (
         "failover",
         {"defect": "no_reconnect,count_not_decremented"},
-        {"documents_back", "redis_back", "rows_back", "sessions_counted"},
+        {"mongo_back", "redis_back", "postgres_back", "sessions_counted"},
     ),
     (
         "failover",

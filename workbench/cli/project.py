@@ -63,11 +63,19 @@ class Notebook:
 
     @property
     def claims(self) -> dict[str, str]:
-        """Name → sentence, as far as they are written down as plain texts."""
+        """Name → sentence, as far as they are written down as plain texts: in ``Evidence(…)``, or in a mapping that it is
+        given as ``**mapping``."""
+        written: dict[str, dict[str, str]] = {}
         for node in ast.walk(ast.parse(self._code)):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+                pairs = zip(node.value.keys, node.value.values, strict=True)
+                written[ast.unparse(node.targets[0])] = _texts((getattr(key, "value", None), v) for key, v in pairs)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Evidence":
-                texts = ((k.arg, k.value) for k in node.keywords)
-                return {arg: str(v.value) for arg, v in texts if arg and isinstance(v, ast.Constant)}
+                found: dict[str, str] = {}
+                for keyword in node.keywords:
+                    found |= _texts([(keyword.arg, keyword.value)])
+                    found |= {} if keyword.arg else written.get(ast.unparse(keyword.value), {})
+                return found
         return {}
 
     @property
@@ -165,6 +173,15 @@ def _truth(node: ast.expr) -> bool:
         case ast.BoolOp(op=ast.Or(), values=values):
             return any(map(_truth, values))
     raise SyntaxError
+
+
+def _texts(pairs: Iterable[tuple[object, ast.expr]]) -> dict[str, str]:
+    """Those that are a name and a plain text."""
+    return {
+        name: value.value
+        for name, value in pairs
+        if isinstance(name, str) and isinstance(value, ast.Constant) and isinstance(value.value, str)
+    }
 
 
 def _is_python(source: str) -> bool:
