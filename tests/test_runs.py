@@ -95,7 +95,8 @@ def test_a_kill_under_load_is_recorded(stack, folder, monkeypatch):
     assert drivers_alive() == []
 
     assert history.facts["path"] == str(folder / "history")
-    assert sorted(path.name for path in (folder / "history").iterdir()) == ["history.parquet", "run.json"]
+    files = ["history.parquet", "logs.jsonl", "run.json", "samples.jsonl"]
+    assert sorted(path.name for path in (folder / "history").iterdir()) == files
     again = History.read(folder / "history")
     assert repr(again) == repr(history)
     assert list(map(str, again)) == list(map(str, history))

@@ -3,15 +3,15 @@
     run.json         what the run was asked, and at its end what it found: facts, windows, doubts, checksums
     windows.jsonl    faults as they begin and heal, a sealed line each
     part-<n>.bin     operations as they happen, one file per driver (`workbench.history.parts`)
-    history.parquet  all operations, at the end; the three above it are then in run.json or gone
+    samples.jsonl    what services used, as it was seen (`workbench.history.samples`)
+    logs.jsonl       when the lines of their logs arrived (`workbench.history.logs`)
+    history.parquet  all operations, at the end; windows.jsonl and part files are then gone
 
 Nothing is changed in place: what is whole is renamed over what was there, and only then is the old removed.
 """
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,34 +19,17 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import HistoryError
-from workbench.history import parquet, whole
+from workbench.history import parquet, samples, whole
 from workbench.history.columns import Columns, Labels
 from workbench.history.operation import OUTCOMES, Doubt, Window
 from workbench.history.parts import NEVER, Part, Row, scan
 from workbench.history.record import History
 from workbench.history.recorder import BATCH_ROWS, BATCH_S, cannot_write
+from workbench.history.sealed import seal, unseal
 
 RUN = "run.json"
 WINDOWS = "windows.jsonl"
 PARQUET = "history.parquet"
-
-
-def seal(record: Mapping[str, Any]) -> str:
-    """One line of JSON that carries its own checksum."""
-    return _sealed(json.dumps(record, default=str))
-
-
-def _sealed(text: str) -> str:
-    return f'{{"sum": "{zlib.crc32(text.encode()):08x}", "record": {text}}}'
-
-
-def unseal(line: str) -> dict[str, Any] | None:
-    """What was sealed, or None if it is not whole."""
-    text = line.strip()[len('{"sum": "01234567", "record": ') : -1]
-    if line.strip() != _sealed(text):
-        return None
-    found: dict[str, Any] = json.loads(text)
-    return found
 
 
 def begin(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -93,6 +76,8 @@ def save(history: History, folder: Path) -> None:
         "doubts": [{"kind": doubt.kind, "text": doubt.text} for doubt in history.doubts],
         "file": sums,
     }
+    if len(history.samples) or history.samples.unknown:
+        _replace(folder / samples.FILE, history.samples.lines().encode())
     _replace(folder / RUN, seal(record).encode())
     for stale in (folder / WINDOWS, *folder.glob("part-*.bin")):
         stale.unlink(missing_ok=True)
@@ -164,7 +149,7 @@ def _finished(folder: Path, record: dict[str, Any]) -> History:
     if damaged:
         facts["lost_rows"] = facts.get("lost_rows", 0) + lost
         doubts += (Doubt("damaged", f"The file {file} was damaged: {lost:,} operations in it cannot be read."),)
-    return History(columns, windows, doubts, facts)
+    return History(columns, windows, doubts, facts, samples.Samples.read(folder))
 
 
 def _unfinished(folder: Path, record: dict[str, Any] | None) -> History:
@@ -192,7 +177,7 @@ def _unfinished(folder: Path, record: dict[str, Any] | None) -> History:
     if torn:
         doubts.append(Doubt("damaged", f"{torn} lines of {folder / WINDOWS} cannot be read."))
     facts = {**(record["facts"] if record else {}), "lost_rows": lost, "path": str(folder)}
-    return History(columns, windows, tuple(doubts), facts)
+    return History(columns, windows, tuple(doubts), facts, samples.Samples.read(folder))
 
 
 def damage(lost: int) -> Doubt:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.history.columns import Columns, Labels
+from workbench.history.logs import Logs
 from workbench.history.operation import OUTCOMES, Doubt, Operation, Outcome, Window
+from workbench.history.samples import Samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +40,9 @@ class History:
     ``service_rss_bytes`` (of each service by its name, ``before`` and ``loaded``: right before the first fault or the
     end of the load).
     With a rate in steps, ``steps``: of each ``begin_s``, ``rate_hz``, ``due``, ``started``, ``late``,
-    ``driver_busy_s``."""
+    ``driver_busy_s``. Of watching the services, ``sampling``: ``sample_s``, ``cpu_s``."""
+    samples: Samples = field(default_factory=Samples)
+    """What each service used when: CPU, memory, descriptors."""
 
     @classmethod
     def of(
@@ -62,11 +68,15 @@ class History:
 
     def save(self, path: Any) -> None:
         """Write it into a folder, for `read`. Raises `HistoryError` if it cannot be written."""
-        from pathlib import Path
-
         from workbench.history.disk import save
 
         save(self, Path(path))
+
+    @cached_property
+    def logs(self) -> Logs:
+        """What services wrote during the run, each line at its time; read when it is asked for the first time, from the
+        folder ``logs`` beside that of the history."""
+        return Logs.read(Path(self.facts["path"])) if "path" in self.facts else Logs()
 
     def __len__(self) -> int:
         return len(self.columns.client)
@@ -131,7 +141,13 @@ class History:
         windows that had begun. What was still open then is left out; what became of it belongs to what follows."""
         windows = tuple(window for window in self.windows if window.began < end_s)
         facts = {**self.facts, "duration_s": min(end_s, self.facts.get("duration_s", end_s))}
-        return replace(self, columns=self.columns.where(self.columns.returned < end_s), windows=windows, facts=facts)
+        return replace(
+            self,
+            columns=self.columns.where(self.columns.returned < end_s),
+            windows=windows,
+            facts=facts,
+            samples=self.samples.where(self.samples.at < end_s),
+        )
 
     def count(self, outcome: Outcome) -> int:
         return int(np.count_nonzero(self.columns.outcome == OUTCOMES.index(outcome)))

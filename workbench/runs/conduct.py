@@ -16,9 +16,11 @@ from workbench.faults import Planned, Repeated
 from workbench.history import Doubt, History, disk
 from workbench.history.folder import run_folder
 from workbench.history.recorder import cannot_write
+from workbench.history.samples import Samples
 from workbench.runs.judging import died, load, saturated, unsteady
 from workbench.runs.live import Live
 from workbench.runs.plan import Plan, make_plan
+from workbench.runs.sampling import Sampler
 from workbench.runs.schedule import Schedule
 from workbench.runs.steps import Steps
 
@@ -99,6 +101,7 @@ class _Run:
         self._t0_ns = 0
         self._schedule: Schedule | None = None
         self._drivers: Drivers | None = None
+        self._sampler: Sampler | None = None
 
     def conduct(self) -> History:
         log = self._folder.parent / "logs" / f"{self._folder.name.replace('history', 'drivers')}.log"
@@ -111,6 +114,8 @@ class _Run:
             self._weigh("before")
             self._t0_ns = time.monotonic_ns() + _LEAD_NS
             drivers.go(self._t0_ns)
+            self._sampler = Sampler(self._stack, self._folder, t0_ns=self._t0_ns)
+            self._sampler.start()
             self._schedule = Schedule(
                 self._stack, self._plan.faults, folder=self._folder, t0_ns=self._t0_ns, gate=self._gate
             )
@@ -126,8 +131,12 @@ class _Run:
                 if self._schedule is not None:
                     self._schedule.stop()
             finally:
-                if self._drivers is not None:
-                    self._drivers.stop()
+                try:
+                    if self._drivers is not None:
+                        self._drivers.stop()
+                finally:
+                    if self._sampler is not None:
+                        self._sampler.stop()
         if self._schedule is not None and self._schedule.error is not None:
             raise self._schedule.error
         return self._record()
@@ -186,15 +195,18 @@ class _Run:
             doubts.append(disk.damage(lost))
         facts = disk.facts_of(self._folder) | {"lost_rows": lost, "path": str(self._folder)} | load(self._plan, counts)
         facts["service_rss_bytes"] = self._weights
+        if self._sampler is not None:
+            facts["sampling"] = self._sampler.facts()
         windows = self._schedule.windows if self._schedule else ()
-        history = History(disk.columns_of(rows), windows, tuple(doubts), facts)
+        seen = Samples.read(self._folder)
+        history = History(disk.columns_of(rows), windows, tuple(doubts), facts, seen)
         if drivers is not None and drivers.failures:
             return history
         try:
             history.save(self._folder)
         except HistoryError as error:
             doubt = Doubt("damaged", f"{error} It is whole in memory only.")
-            return History(history.columns, windows, (*doubts, doubt), facts)
+            return History(history.columns, windows, (*doubts, doubt), facts, seen)
         return history
 
     def _now(self) -> float:

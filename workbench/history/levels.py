@@ -1,0 +1,71 @@
+"""How grave a line of a log is, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Literal
+
+Level = Literal["", "warning", "error"]
+LEVELS: tuple[Level, ...] = ("", "warning", "error")
+"""From harmless to grave; a column stores the position."""
+
+HEAD = 300
+"""Characters in which a line says how grave it is; what stands behind them is its text."""
+
+_WORDS: dict[str, Level] = {
+    **dict.fromkeys(
+        ("error", "err", "severe", "critical", "crit", "fatal", "panic", "alert", "emerg", "e", "f"), "error"
+    ),
+    **dict.fromkeys(("warning", "warn", "w"), "warning"),
+}
+_NAMED = re.compile(r"\b(?:level|lvl|severity|loglevel)[=:]\s*\"?([a-z]+)", re.IGNORECASE)  # logfmt
+_REDIS = re.compile(r"\d+:[XCSM] .{20,30} ([.\-*#]) (?!oO0O|Redis version=|Configuration loaded)")  # at every start
+# In capitals where a level stands: at the begin, in brackets, before a colon, or between blanks behind a time.
+_CAPITALS = re.compile(
+    r"(?:^|[\[\s|/])(ERROR|SEVERE|CRITICAL|FATAL|PANIC|WARNING|WARN)(?:/\w[\w-]*)?(?:[\]:|]|\s+-|\s+\[|\s{2,}|$)"
+)
+_SMALL = re.compile(r"(?:^|\[|\s)(error|critical|fatal|warning|warn)(?:\]|:\s)")
+_BEHIND_TIME = re.compile(r"^\S*\d\d:\d\d:\d\d\S*\s+(?:\S+\s+)?(ERROR|CRITICAL|FATAL|WARNING|WARN)\s")
+_RAISED = re.compile(r"^(?:Traceback \(most recent call last\)|(?:[\w.]+\.)?\w*(?:Error|Exception)(?::|$)|panic: )")
+
+
+def level_of(line: str) -> Level:
+    """ "error", "warning", or "" for all else: by what the line says of itself.
+
+    Known are JSON (``level``, ``severity``, MongoDB's ``s``; a ``status`` of 500 or more is a warning), ``level=warn``,
+    Redis' ``#``, the words of PostgreSQL, of Python and of most others, and Python's tracebacks.
+    """
+    if line.startswith("{") and (record := _record(line)) is not None:
+        return _of_record(record)
+    head = line[:HEAD]
+    if found := _NAMED.search(head):
+        return _WORDS.get(found[1].lower(), "")
+    if found := _REDIS.match(head):
+        return "warning" if found[1] == "#" else ""
+    if _RAISED.match(head):
+        return "error"
+    for pattern in (_BEHIND_TIME, _CAPITALS, _SMALL):
+        if found := pattern.search(head):
+            return _WORDS[found[1].lower()]
+    return ""
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _of_record(record: dict[str, Any]) -> Level:
+    for name in ("level", "severity", "levelname", "log.level", "s"):
+        if isinstance(value := record.get(name), str):
+            found = _WORDS.get(value.lower(), "")
+            break
+    else:
+        found = ""
+    status = record.get("status")
+    grave = isinstance(status, int) and not isinstance(status, bool) and 500 <= status < 600
+    return found or ("warning" if grave else "")
