@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from workbench.errors import ServiceError, UsageError
-from workbench.services import Command, Place, Process
+from workbench.services import Command, Image, Place, Process
 from workbench.services._mongowire import Refused, Session
 from workbench.services._programs import find_program
 from workbench.services._template import fill, fingerprint
@@ -35,6 +35,7 @@ class Mongo:
     """
 
     name: ClassVar[str] = "mongo"
+    image_name: ClassVar[str] = "mongo:7.0"
     uses: ClassVar[tuple[str, ...]] = ()
 
     sync_on_commit: bool = False  # True: a write is acknowledged only when it is in the journal on disk
@@ -59,6 +60,11 @@ class Mongo:
         where = ("--bind_ip", place.host, "--port", str(place.port), "--dbpath", str(_database(place)))
         return Command((str(program), *where, "--auth", "--nounixsocket", "--quiet"))
 
+    def image(self, place: Place) -> Image:
+        """Whoever asks for ``journal=true``, as its `url` does for ``sync_on_commit``, has it without an option."""
+        env = {"MONGO_INITDB_ROOT_USERNAME": _USER, "MONGO_INITDB_ROOT_PASSWORD": place.secrets["password"]}
+        return Image(self.image_name, 27017, env=env, command=("mongod", "--bind_ip_all"))
+
     def probe(self, place: Place, *, timeout_s: float) -> str:
         secret = _database(place) / _PASSWORD
         if secret.exists():
@@ -66,7 +72,8 @@ class Mongo:
         try:
             return _version(place, timeout_s)
         except Refused as error:
-            if error.code != _WRONG_PASSWORD or _is_stand_in(_program()):
+            ours = _database(place).exists()  # else it is a container, which makes its users itself
+            if error.code != _WRONG_PASSWORD or not ours or _is_stand_in(_program()):
                 raise
         with Session(place.host, place.port, user=_USER, password=None, timeout_s=timeout_s) as session:
             session.command(_user(place.secrets["password"]))

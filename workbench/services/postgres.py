@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from workbench.errors import ServiceError, UsageError
-from workbench.services import Command, Place, Service, one_of
+from workbench.services import Command, Image, Place, Service, one_of
 from workbench.services._cluster import (
     DATABASE,
     INITDB,
@@ -40,6 +40,7 @@ class Postgres:
     """A PostgreSQL with a password made for the run. Its defaults are the server's own: every commit is synced."""
 
     name: ClassVar[str] = "postgres"
+    image_name: ClassVar[str] = "postgres:16"
 
     synchronous_commit: str = "on"  # "off" acknowledges a commit before it is written
     fsync: str = "on"  # "off" never waits for the disk
@@ -75,12 +76,22 @@ class Postgres:
 
     def command(self, place: Place) -> Command:
         server = program()
-        flags = [word for name, value in self.settings(place).items() for word in ("-c", f"{name}={value}")]
         return Command(
-            (str(server), "-D", str(cluster(place)), "-p", str(place.port), *flags),
+            (str(server), "-D", str(cluster(place)), "-p", str(place.port), *_flags(self.settings(place))),
             stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for every client to leave by itself
             **unprivileged(server, place.data),
         )
+
+    def image(self, place: Place) -> Image:
+        settings = {**self.settings(place), "listen_addresses": "*"}
+        del settings["unix_socket_directories"]  # through which the image's entry point makes the database
+        env = {
+            "POSTGRES_USER": USER,
+            "POSTGRES_PASSWORD": place.secrets["password"],
+            "POSTGRES_DB": DATABASE,
+            "POSTGRES_INITDB_ARGS": " ".join(option for option in INITDB if not option.startswith("-U")),
+        }
+        return Image(self.image_name, 5432, env=env, command=("postgres", *_flags(settings)))
 
     def settings(self, place: Place) -> dict[str, object]:
         """As in postgresql.conf."""
@@ -141,6 +152,10 @@ class Postgres:
             asking.query(f"SELECT pg_promote(true, {max(1, round(timeout_s))})")
         if self.role(place, timeout_s=timeout_s) != "primary":
             raise ServiceError(f"{place.name} was told to be the primary, and after {timeout_s:g} s still follows.")
+
+
+def _flags(settings: Mapping[str, object]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
 
 def quoted(name: str, mark: str) -> str:

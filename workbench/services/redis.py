@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from workbench.errors import UsageError
-from workbench.services import Command, Place, Service, one_of
+from workbench.services import Command, Image, Place, Service, one_of
 from workbench.services._programs import find_program
 from workbench.services._respwire import RespSession
 
@@ -32,6 +32,9 @@ _POLICIES = (
     "volatile-random",
     "volatile-ttl",
 )
+_CONFIGURED = """\
+printf '%s\\n' "$WORKBENCH_REDIS_CONF" > /tmp/redis.conf
+exec docker-entrypoint.sh redis-server /tmp/redis.conf"""
 _BUFFER = re.compile(r"\d+([kmg]b?)? \d+([kmg]b?)? \d+", re.IGNORECASE)
 _NUMBERS = {  # the least and the most of each
     "replicas": (0, 8),
@@ -50,6 +53,7 @@ class Redis:
     """A Redis with a password made for the run. Its defaults keep a log on disk, synced every second."""
 
     name: ClassVar[str] = "redis"
+    image_name: ClassVar[str] = "redis:7.2"
     uses: ClassVar[tuple[str, ...]] = ()
     peers: ClassVar[bool] = True
     settings_files: ClassVar[tuple[str, ...]] = ("redis.conf",)  # and whom it follows by now
@@ -114,8 +118,10 @@ class Redis:
         return {**replicas, **sentinels}
 
     def prepare(self, place: Place) -> None:
-        configure(
-            place,
+        configure(place, *self._settings(place), *self._replication(place))
+
+    def _settings(self, place: Place) -> list[str]:
+        return [
             f"requirepass {place.secrets['password']}",
             f"appendonly {self.appendonly}",
             f"appendfsync {self.appendfsync}",
@@ -123,8 +129,7 @@ class Redis:
             f"maxmemory {self.maxmemory}",
             f"maxmemory-policy {self.maxmemory_policy}",
             f"client-output-buffer-limit pubsub {self.pubsub_buffer}",
-            *self._replication(place),
-        )
+        ]
 
     def _replication(self, place: Place) -> list[str]:
         """How it finds its primary, and is found. Any of them may be primary one day, so all are told the same."""
@@ -145,6 +150,11 @@ class Redis:
 
     def command(self, place: Place) -> Command:
         return Command((str(server()), str(place.data / "redis.conf"), "--port", str(place.port)))
+
+    def image(self, place: Place) -> Image:
+        """The settings come in its environment, as a command line would show the password to everybody."""
+        env = {"WORKBENCH_REDIS_CONF": "\n".join(self._settings(place))}
+        return Image(self.image_name, 6379, env=env, command=("sh", "-c", _CONFIGURED))
 
     def probe(self, place: Place, *, timeout_s: float) -> str:
         with RespSession(place, place.host, place.port, timeout_s=timeout_s) as session:
