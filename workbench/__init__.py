@@ -63,12 +63,16 @@ if TYPE_CHECKING:
     from workbench.history import Window as Window
     from workbench.runs import Steps as Steps
     from workbench.runs import run as run
+    from workbench.services import Image as Image
     from workbench.stack import Stack as Stack
+    from workbench.systems import System as System
+    from workbench.systems import load_system as load_system
     from workbench.tested import under_test as under_test
     from workbench.workloads import Anomalies as Anomalies
     from workbench.workloads import Appends as Appends
     from workbench.workloads import Broadcasts as Broadcasts
     from workbench.workloads import Cases as Cases
+    from workbench.workloads import Echoes as Echoes
     from workbench.workloads import Jobs as Jobs
     from workbench.workloads import Logins as Logins
     from workbench.workloads import Registers as Registers
@@ -76,6 +80,7 @@ if TYPE_CHECKING:
     from workbench.workloads import Sessions as Sessions
     from workbench.workloads import Shifts as Shifts
     from workbench.workloads import Transfers as Transfers
+    from workbench.workloads import Writes as Writes
 
 __version__ = "0.1.0"
 
@@ -141,7 +146,9 @@ _HOME = {
     ),
     **dict.fromkeys(["History", "Operation", "Window"], "workbench.history"),
     **dict.fromkeys(["Steps", "run"], "workbench.runs"),
+    "Image": "workbench.services",
     "Stack": "workbench.stack",
+    **dict.fromkeys(["System", "load_system"], "workbench.systems"),
     "under_test": "workbench.tested",
     **dict.fromkeys(
         [
@@ -149,6 +156,7 @@ _HOME = {
             "Appends",
             "Broadcasts",
             "Cases",
+            "Echoes",
             "Jobs",
             "Logins",
             "Registers",
@@ -156,6 +164,7 @@ _HOME = {
             "Sessions",
             "Shifts",
             "Transfers",
+            "Writes",
         ],
         "workbench.workloads",
     ),

@@ -192,6 +192,7 @@ async def _main() -> None:
 
 def main() -> None:
     """Play one driver's part. Whatever the clients still hold open is left to the end of the process."""
+    sys.stdout = sys.stderr  # what a workload prints is for the log: the lines on 1 are ours (`tell`)
     try:
         uvloop.run(_main())
     except BrokenPipeError:  # the owner is gone, the record is written

@@ -10,6 +10,7 @@ from workbench.workloads.appends import Appends
 from workbench.workloads.asking import Ask, Workload
 from workbench.workloads.broadcasts import Broadcasts
 from workbench.workloads.cases import Cases
+from workbench.workloads.echoes import Echoes
 from workbench.workloads.jobs import Jobs
 from workbench.workloads.logins import Logins
 from workbench.workloads.registers import Registers
@@ -17,6 +18,7 @@ from workbench.workloads.rooms import Rooms
 from workbench.workloads.sessions import Sessions
 from workbench.workloads.shifts import Shifts
 from workbench.workloads.transfers import Transfers
+from workbench.workloads.writes import Writes
 
 __all__ = [
     "Anomalies",
@@ -24,6 +26,7 @@ __all__ = [
     "Ask",
     "Broadcasts",
     "Cases",
+    "Echoes",
     "Jobs",
     "Logins",
     "Registers",
@@ -32,4 +35,5 @@ __all__ = [
     "Shifts",
     "Transfers",
     "Workload",
+    "Writes",
 ]
