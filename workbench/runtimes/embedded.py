@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from workbench.errors import ServiceExited, UsageError
+from workbench.errors import ServiceError, ServiceExited, UsageError
 from workbench.runtimes import ports
 from workbench.runtimes.children import Child, keeper
 from workbench.runtimes.death import Death
@@ -54,7 +54,12 @@ class Process(Running):
         self._port = ports.reserve(port, host=host)
         self._helpers: list[Child] = []
         shared = None if first is None else first.place
-        place = make_place(name, host=host, port=self._port, folder=folder, log=log, first=shared, spawn=self._helper)
+        try:
+            place = make_place(name, host=host, port=self._port.number, folder=folder, log=log, first=shared)
+        except ServiceError:
+            self._port.release()
+            raise
+        place.spawn = self._helper
         super().__init__(service, name=name, place=place, log=log, limit_s=limit_s, on_death=on_death)
         self.disk = Disk(name, place.data, log, on_death) if disk else None
 

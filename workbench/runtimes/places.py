@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 from workbench.errors import ServiceError
-from workbench.runtimes.ports import Port
-from workbench.services import Command, Place, Process, Service
+from workbench.services import Place, Service
 
 
 def make_place(
     name: str,
     *,
     host: str,
-    port: Port,
+    port: int,
     folder: Path,
     log: Path,
     first: Place | None,
-    spawn: Callable[[Command], Process],
 ) -> Place:
     """A place with an empty data folder. ``first`` is that of the first instance, or of the first of its group.
 
-    Raises `ServiceError` if the folder cannot be made; the port is given back then.
+    Raises `ServiceError` if the folder cannot be made.
     """
     data = folder / name
     try:
         data.mkdir()
         data.chmod(0o711)  # a server that runs as another user passes through
     except OSError as error:
-        port.release()
         raise ServiceError(f"The data folder {data} of {name} cannot be made: {error.strerror}.") from error
     own = {"password": secrets.token_urlsafe(24)} if first is None else first.secrets
     common = data if first is None else first.data
-    return Place(name, host, port.number, data, log, secrets=own, spawn=spawn, common=common)
+    return Place(name, host, port, data, log, secrets=own, common=common)
 
 
 def prepare(service: Service, place: Place) -> None:

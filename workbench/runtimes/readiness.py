@@ -109,10 +109,10 @@ def how_it_ended(returncode: int | None) -> str:
 
 
 def _hint(running: Running, child: Started) -> str:
-    """What the service itself says of why it may not be ready."""
+    """What the service itself and its runtime say of why it may not be ready."""
     unready = getattr(running.service, "unready", None)
     said = unready(running.place, pid=child.pid) if unready is not None and child.pid and child.alive else ""
-    return f"{said} " if said else ""
+    return "".join(f"{one} " for one in (said, running.hint() if child.alive else "") if one)
 
 
 def _quote(running: Running) -> str:

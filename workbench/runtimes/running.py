@@ -169,6 +169,10 @@ class Running(Seen):
     def remove(self) -> None:
         """Leave nothing of it, once it has ended."""
 
+    def hint(self) -> str:
+        """A sentence why it may not be ready, asked when it is too late; "" if its runtime knows nothing."""
+        return ""
+
     # --- what a runtime does in its own way
 
     def _launch(self, on_exit: Callable[[Started], None]) -> Started:
