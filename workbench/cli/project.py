@@ -63,8 +63,8 @@ class Notebook:
 
     @property
     def claims(self) -> dict[str, str]:
-        """Name → sentence, as far as they are written down as plain texts: in ``Evidence(…)``, or in a mapping that it is
-        given as ``**mapping``."""
+        """Name → sentence, as far as they are written down as plain texts: in ``Evidence(…)``, or in a mapping that it
+        is given as ``**mapping``."""
         written: dict[str, dict[str, str]] = {}
         for node in ast.walk(ast.parse(self._code)):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
