@@ -33,8 +33,9 @@ _POLICIES = (
     "volatile-ttl",
 )
 _CONFIGURED = """\
-printf '%s\\n' "$WORKBENCH_REDIS_CONF" > /tmp/redis.conf
-exec docker-entrypoint.sh redis-server /tmp/redis.conf"""
+exec docker-entrypoint.sh redis-server - << END
+$WORKBENCH_REDIS_CONF
+END"""
 _BUFFER = re.compile(r"\d+([kmg]b?)? \d+([kmg]b?)? \d+", re.IGNORECASE)
 _NUMBERS = {  # the least and the most of each
     "replicas": (0, 8),
