@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
     import ssl
 
 VERIFY = ("full", "ca", "none")
@@ -38,6 +39,14 @@ class Tls:
         if self.verify == "none":
             context.verify_mode = ssl.CERT_NONE
         return context
+
+    def wrap(self, connection: socket.socket) -> socket.socket:
+        """The same connection, encrypted. Raises `OSError`, `ssl.SSLError` if the certificate is not accepted."""
+        if self.start:
+            connection.sendall(ASK_POSTGRES)
+            if connection.recv(1) != b"S":
+                raise ConnectionAbortedError("it does not want TLS")
+        return self.context().wrap_socket(connection, server_hostname=self.name)
 
     def fields(self) -> dict[str, str]:
         """As a proxy of the relay is told."""

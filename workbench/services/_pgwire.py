@@ -1,11 +1,13 @@
-"""PostgreSQL's protocol, as much of it as a probe needs: log in with SCRAM, ask one question, read text."""
+"""PostgreSQL's protocol, as much of it as a probe needs: log in, ask one question, read text."""
 
 from __future__ import annotations
 
+import hashlib
 import struct
 
 from workbench.services._scram import Scram
 from workbench.services._wire import Wire
+from workbench.tls import Tls
 
 _VERSION = 196_608  # protocol 3.0
 
@@ -21,8 +23,18 @@ class Refused(ConnectionError):
 class Session(Wire):
     """A logged-in connection."""
 
-    def __init__(self, host: str, port: int, *, user: str, password: str, database: str, timeout_s: float) -> None:
-        super().__init__(host, port, timeout_s=timeout_s)
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        user: str,
+        password: str,
+        database: str,
+        timeout_s: float,
+        tls: Tls | None = None,
+    ) -> None:
+        super().__init__(host, port, timeout_s=timeout_s, tls=tls)
         try:
             self._log_in(user, password, database)
         except BaseException:
@@ -52,7 +64,12 @@ class Session(Wire):
             if kind != b"R":
                 continue  # parameters, keys and notices
             stage, content = int.from_bytes(body[:4]), body[4:]
-            if stage == 10:
+            if stage == 3:
+                self._tell(b"p", password.encode() + b"\0")
+            elif stage == 5:
+                inner = hashlib.md5(f"{password}{user}".encode()).hexdigest()
+                self._tell(b"p", b"md5" + hashlib.md5(inner.encode() + content[:4]).hexdigest().encode() + b"\0")
+            elif stage == 10:
                 first = scram.first()
                 self._tell(b"p", b"SCRAM-SHA-256\0" + struct.pack("!i", len(first)) + first)
             elif stage == 11:
@@ -60,7 +77,7 @@ class Session(Wire):
             elif stage == 12:
                 scram.verify(content)
             elif stage != 0:
-                raise Refused("0A000", f"the server asks for authentication method {stage}, not for SCRAM-SHA-256")
+                raise Refused("0A000", f"the server asks for authentication method {stage}, not for a password")
 
     def _tell(self, kind: bytes, body: bytes) -> None:
         self.send(kind + struct.pack("!i", len(body) + 4) + body)

@@ -6,13 +6,14 @@ from typing import Any
 
 from workbench.services import Place
 from workbench.services._wire import Wire
+from workbench.tls import Tls
 
 
 class RespSession(Wire):
     """A connection that has logged in with the password of its place, and is in its database."""
 
-    def __init__(self, place: Place, host: str, port: int, *, timeout_s: float) -> None:
-        super().__init__(host, port, timeout_s=timeout_s)
+    def __init__(self, place: Place, host: str, port: int, *, timeout_s: float, tls: Tls | None = None) -> None:
+        super().__init__(host, port, timeout_s=timeout_s, tls=tls)
         try:
             if password := place.secrets.get("password"):
                 self.call("AUTH", *filter(None, [place.user]), password)

@@ -10,16 +10,27 @@ from __future__ import annotations
 import socket
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from workbench.tls import Tls
 
 
 class Wire:
     """A new connection. Every method raises `OSError` (`TimeoutError` at the deadline) when it fails."""
 
-    def __init__(self, host: str, port: int, *, timeout_s: float) -> None:
+    def __init__(self, host: str, port: int, *, timeout_s: float, tls: Tls | None = None) -> None:
         self._deadline = time.monotonic() + timeout_s
         self._socket = socket.create_connection((host, port), timeout_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            plain = self._socket
+            try:
+                self._set_timeout()
+                self._socket = tls.wrap(plain)
+            except BaseException:
+                plain.close()
+                raise
         self._buffer = b""
 
     def __enter__(self) -> Self:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def options_of(service: object) -> dict[str, Any]:
-    """The fields of a service that is a dataclass; nothing is known of another kind's."""
+    """The fields of a service that is a dataclass, or its ``options``; nothing is known of another kind's."""
+    if isinstance(options := getattr(service, "options", None), dict):
+        return dict(options)
     if not dataclasses.is_dataclass(service) or isinstance(service, type):
         return {}
     return {option.name: getattr(service, option.name) for option in dataclasses.fields(service)}

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from workbench.errors import UsageError, nearest
 from workbench.services import Image, Service, check, make, names
-from workbench.services._elsewhere import elsewhere
 from workbench.systems import System
 
 _NAME = re.compile(r"[A-Za-z0-9]([\w.-]*\w)?", re.ASCII)
@@ -45,6 +44,8 @@ def read_entries(named: Sequence[object], entries: Mapping[str, object]) -> dict
                 raise UsageError(f'{name}: service names what it is, as in {{"service": "redis"}}; got {kind!r}.')
             found[name] = Entry(make(kind or name, options), given)
         elif isinstance(entry, str):
+            from workbench.services._elsewhere import elsewhere  # late: few stacks have any
+
             found[name] = Entry(elsewhere(entry, entry=name), {})
         else:
             if isinstance(entry, Image):

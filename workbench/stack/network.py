@@ -78,8 +78,10 @@ class Network:
 
     def _add(self, source: str, target: Running, *, door: str, of: str = "") -> Link:
         assert self._linker is not None
-        upstream = f"{target.host}:{target.port}"
-        link = self._linker.add(source, target.name, upstream=upstream, door=door, of=of)
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        tls = getattr(target.service, "tls", None)  # of what runs elsewhere
+        upstream = f"{host}:{target.port}"
+        link = self._linker.add(source, target.name, upstream=upstream, tls=tls, door=door, of=of)
         self._links[source, target.name] = link
         return link
 
