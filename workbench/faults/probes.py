@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from workbench.errors import NotProven
+from workbench.faults.states import in_frozen_group, process_states
 
 if TYPE_CHECKING:
     from workbench.links import Link
@@ -24,7 +25,9 @@ PATIENCE_S = 0.25
 
 
 def refused(running: Running) -> str:
-    """A new connection to the service's own port is refused: the process is gone."""
+    """A new connection to the service's own port is refused, or, of one that has none, its process is gone."""
+    if not listens(running):
+        return gone(running)
     try:
         socket.create_connection((running.host, running.port), PATIENCE_S).close()
     except ConnectionRefusedError:
@@ -35,8 +38,40 @@ def refused(running: Running) -> str:
 
 
 def silent(running: Running) -> str:
-    """A request straight to the service is not answered."""
+    """A request straight to the service is not answered; one that cannot be asked is stopped, says the system."""
+    if not listens(running):
+        return frozen(running)
     return f"{running.name} left a request unanswered for {_wait_in_vain(running, None) * 1000:.0f} ms"
+
+
+def listens(running: Running) -> bool:
+    """Whether it has a port: a worker has none, and is not asked but looked at."""
+    return bool(getattr(running.service, "listens", True))
+
+
+def gone(running: Running) -> str:
+    """The process is not there, says the operating system."""
+    pid = running.last_pid
+    if running.alive or any(state != "Z" for state in process_states(pid).values()):
+        raise NotProven(f"{running.name} should be gone, but its process {pid or ''} is still there")
+    return f"process {pid} of {running.name} was gone" if pid else f"{running.name} was not running"
+
+
+def frozen(running: Running) -> str:
+    """The process and all below it are stopped, or in a group of processes that is, says the operating system."""
+    pid = running.last_pid
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        states = process_states(pid)
+        if not states:
+            raise NotProven(f"{running.name} should be stopped, but its process {pid or ''} is not there")
+        going = [str(one) for one, state in states.items() if state not in "TZ" and not in_frozen_group(one)]
+        if not going or time.monotonic() > until:
+            break
+        time.sleep(0.005)  # a signal takes a moment to arrive
+    if going:
+        raise NotProven(f"{running.name} should be stopped, but process {', '.join(going)} of it goes on")
+    return f"process {pid} of {running.name} was stopped"
 
 
 def unanswered(stack: Stack, links: list[Link]) -> str:

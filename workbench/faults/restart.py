@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import NotProven, UsageError
 from workbench.faults import processes
-from workbench.faults.probes import PATIENCE_S
+from workbench.faults.probes import PATIENCE_S, listens
 
 if TYPE_CHECKING:
     from workbench.stack import Role, Stack
@@ -57,6 +57,8 @@ class Restart:
         before, now = self._killed.get(running.name), running.pid
         if before is None or now in (None, before):
             raise NotProven(f"{running.name} should be another process, but it is {now} as it was before")
+        if not listens(running):
+            return f"{running.name} was process {before}, and process {now} is there in its place"
         try:
             running.ask(timeout_s=max(2.0, PATIENCE_S))
         except Exception as error:

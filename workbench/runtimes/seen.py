@@ -50,6 +50,11 @@ class Seen:
         return self._child.pid if self._child is not None and self._child.alive else None
 
     @property
+    def last_pid(self) -> int:
+        """The process id of what was started last, also when it has ended; 0: none, or it has none on this machine."""
+        return 0 if self._child is None else self._child.pid
+
+    @property
     def alive(self) -> bool:
         return self._child is not None and self._child.alive
 
