@@ -19,7 +19,7 @@ def argv(*options: object) -> list[str]:
 
 
 def make_user(where: Path, name: str, password: str) -> None:
-    """Start it for nobody else, without a login; make the user, and end it in order."""
+    """Start it for nobody else, without a login, and make the user. Once that is on disk it need not end in order."""
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
@@ -29,13 +29,14 @@ def make_user(where: Path, name: str, password: str) -> None:
         try:
             with MongoClient("127.0.0.1", 27018, directConnection=True, serverSelectionTimeoutMS=200) as client:
                 client.admin.command("createUser", name, pwd=password, roles=["root"], writeConcern={"w": 1, "j": True})
+                client.admin.command("fsync")
             break
         except PyMongoError:
             if server.poll() is not None or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
-    server.terminate()
-    server.wait(20)
+    server.kill()
+    server.wait()
 
 
 def main() -> None:
