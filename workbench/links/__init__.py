@@ -78,9 +78,19 @@ class Links:
         return str(self._ask("GET", "version")["version"])
 
     def add(
-        self, source: str, target: str, *, upstream: str, tls: Tls | None = None, door: str = "", of: str = ""
+        self,
+        source: str,
+        target: str,
+        *,
+        upstream: str,
+        host: str = "127.0.0.1",
+        tls: Tls | None = None,
+        door: str = "",
+        of: str = "",
     ) -> Link:
         """A new link from ``source`` to the service ``target`` that really listens at ``upstream`` (host:port).
+
+        It listens at a free port of ``host``, an address of this machine's that the source can reach.
 
         With ``tls`` the upstream speaks TLS, and who connects to the link does not.
 
@@ -93,8 +103,8 @@ class Links:
         name = f"{self._prefix}{source}>{target}"
         through = {"door": door, "of": of} if door else {}
         secured = tls.fields() if tls is not None else {}
-        made = self._ask("POST", "proxies", name=name, listen="127.0.0.1:0", upstream=upstream, **secured, **through)
-        host, _, port = str(made["listen"]).rpartition(":")
+        made = self._ask("POST", "proxies", name=name, listen=f"{host}:0", upstream=upstream, **secured, **through)
+        host, _, port = str(made["listen"]).rpartition(":")  # as it is
         link = Link(
             self, name, source=source, target=target, host=host, port=int(port), door=str(made.get("door") or "")
         )
@@ -210,6 +220,13 @@ class Link:
     def remove(self, toxic: str) -> None:
         """Take a toxic away by its name. Bytes it held are delivered; where it dropped bytes, connections close."""
         self._links._ask("DELETE", "proxies", self.name, "toxics", toxic)
+
+    def lead_to(self, upstream: str) -> None:
+        """Lead to another address (host:port) of the target from now on; connections that there are end.
+
+        Its own address stays, and so do its toxics.
+        """
+        self._links._ask("POST", "proxies", self.name, upstream=upstream)
 
     def toxics(self) -> list[dict[str, Any]]:
         """What is on the link: name, type, stream, toxicity and attributes of each toxic."""
