@@ -11,8 +11,10 @@ from workbench.plots.delivery import delivery
 from workbench.plots.goodput import goodput
 from workbench.plots.history import history
 from workbench.plots.latency import latency
+from workbench.plots.logs import logs
 from workbench.plots.matrix import matrix
 from workbench.plots.rate import rate
+from workbench.plots.resources import resources
 from workbench.plots.timeline import timeline
 
 __all__ = [
@@ -23,7 +25,9 @@ __all__ = [
     "goodput",
     "history",
     "latency",
+    "logs",
     "matrix",
     "rate",
+    "resources",
     "timeline",
 ]

@@ -124,9 +124,11 @@ def panel(figure: Picture, place: tuple[float, float, float, float]) -> Axes:
         return figure.add_axes(place)
 
 
-def bands(axes: Axes, windows: Sequence[Window], until: float) -> None:
+def bands(axes: Axes, windows: Sequence[Window], until: float, *, named: bool = True) -> None:
     """Grey bands from begin to heal, labelled with their verbs above the data, in two rows where they are close;
-    one that would still meet another is cut to what stands in its brackets, or left out; what flaps has one label."""
+    one that would still meet another is cut to what stands in its brackets, or left out; what flaps has one label.
+
+    ``named=False`` leaves the labels out: of axes below others that have them."""
     per_second = ACROSS * WIDTH / max(until, 1e-3)  # inches
     labelled: list[tuple[str, float, float]] = []  # with the begin of the first and the end of the last that it is of
     for window in sorted(windows, key=lambda window: window.began):
@@ -139,6 +141,8 @@ def bands(axes: Axes, windows: Sequence[Window], until: float) -> None:
             labelled[-1] = fault, first, healed
         else:
             labelled.append((window.fault, began, healed))
+    if not named:
+        return
     free = [0.0, 0.0]  # where the next label of each of two rows may begin, inches from the left end of the axis
     for fault, began, healed in labelled:
         middle = (began + healed) / 2 * per_second
