@@ -104,7 +104,7 @@ class Links:
         through = {"door": door, "of": of} if door else {}
         secured = tls.fields() if tls is not None else {}
         made = self._ask("POST", "proxies", name=name, listen=f"{host}:0", upstream=upstream, **secured, **through)
-        host, _, port = str(made["listen"]).rpartition(":")  # as it is
+        host, _, port = str(made["listen"]).rpartition(":")
         link = Link(
             self, name, source=source, target=target, host=host, port=int(port), door=str(made.get("door") or "")
         )
