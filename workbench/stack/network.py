@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 CLIENT = "client"
 """The group of clients that every stack has."""
-_NEW_DOOR = "127.0.0.1:0"
+_LOOPBACK = "127.0.0.1"
+_NEW_DOOR = f"{_LOOPBACK}:0"
+
+
+def _upstream(target: Running) -> str:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return f"{host}:{target.port}"
 
 
 def check_clients(clients: object, *, services: Collection[str]) -> tuple[str, ...]:
@@ -70,18 +76,24 @@ class Network:
         for one in members:
             one.place.peers = {other.name: other.place.announced for other in members if other.place.announced}
 
-    def connect(self, source: str, target: Running) -> None:
+    def connect(self, source: str | Running, target: Running) -> None:
         """A link from a group of clients or a service to a service, if there is none yet."""
-        if (source, target.name) not in self._links:
-            announced = target.place.announced if source == CLIENT else None
-            self._add(source, target, door="{}:{}".format(*announced) if announced else "")
+        name, host = (source, _LOOPBACK) if isinstance(source, str) else (source.name, source.reaches_us_at)
+        if (name, target.name) not in self._links:
+            announced = target.place.announced if name == CLIENT else None
+            self._add(name, target, host=host, door="{}:{}".format(*announced) if announced else "")
 
-    def _add(self, source: str, target: Running, *, door: str, of: str = "") -> Link:
+    def follow(self, target: Running) -> None:
+        """Lead every link to a service where it listens now; their own addresses stay."""
+        for link in self.all():
+            if link.target == target.name:
+                link.lead_to(_upstream(target))
+
+    def _add(self, source: str, target: Running, *, host: str = _LOOPBACK, door: str, of: str = "") -> Link:
         assert self._linker is not None
-        host = f"[{target.host}]" if ":" in target.host else target.host
         tls = getattr(target.service, "tls", None)  # of what runs elsewhere
-        upstream = f"{host}:{target.port}"
-        link = self._linker.add(source, target.name, upstream=upstream, tls=tls, door=door, of=of)
+        upstream = _upstream(target)
+        link = self._linker.add(source, target.name, upstream=upstream, host=host, tls=tls, door=door, of=of)
         self._links[source, target.name] = link
         return link
 
