@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from workbench.errors import ServiceError
 from workbench.runtimes.places import last_lines
@@ -53,6 +54,21 @@ class Seen:
     def last_pid(self) -> int:
         """The process id of what was started last, also when it has ended; 0: none, or it has none on this machine."""
         return 0 if self._child is None else self._child.pid
+
+    @property
+    def incarnation(self) -> str:
+        """Which of all that were started under its name runs now, for a proof that it is another one; "" if none."""
+        return f"process {self.pid}" if self.pid is not None else ""
+
+    @property
+    def reaches_us_at(self) -> str:
+        """The address of this machine as it is seen from there: where links listen for it."""
+        return "127.0.0.1"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What else the evidence says of what runs: of a container, its image."""
+        return {}
 
     @property
     def alive(self) -> bool:
