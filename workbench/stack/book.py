@@ -37,6 +37,7 @@ def describe(
         name: {
             "program": one.program,
             "runtime": one.runtime,
+            **one.facts,
             "ready_ms": None if one.ready_ms is None else round(one.ready_ms, 1),
             "options": options_of(one.service) | ({} if one.disk is None else {"disk": True}),
             "log": one.log_path.name,
