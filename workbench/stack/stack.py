@@ -14,11 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from workbench.errors import ServiceError, ServiceExited, UsageError, nearest
+from workbench.errors import ServiceError, ServiceExited, UsageError
 from workbench.history.folder import run_folder
 from workbench.progress import tell
 from workbench.runtimes.children import Child, keeper
-from workbench.runtimes.choose import RUNTIMES, make_running
+from workbench.runtimes.choose import check_runtime, make_running, try_runtime
 from workbench.runtimes.death import Death
 from workbench.runtimes.embedded import HOST
 from workbench.runtimes.folders import new_folder
@@ -40,16 +40,19 @@ class Stack(Contents):
     Every service's options may include ``port``, an address of your choice, ``limit_s``, the seconds a start may take,
     ``disk=True``, a disk that can lose what was not synced (`workbench.disks`), and ``service``, what it is where its
     name does not say so (``bare={"service": "redis"}``). ``clients`` are the groups of clients, each with links of its
-    own: a fault may hit one group and not another.
+    own: a fault may hit one group and not another. ``images`` are container images to use instead of the pinned ones,
+    by name of the service: ``images={"redis": "registry.local/redis:7.4"}``.
     Raises `UnknownService` and `UsageError` at once; nothing is started before `start`.
     """
 
     def __init__(
-        self, *names: str, runtime: str = "embedded", clients: Sequence[str] = (CLIENT,), **services: object
+        self,
+        *names: str,
+        runtime: str = "embedded",
+        clients: Sequence[str] = (CLIENT,),
+        images: Mapping[str, str] | None = None,
+        **services: object,
     ) -> None:
-        if runtime not in RUNTIMES:
-            there = f"{nearest(runtime, RUNTIMES)} There are: {', '.join(RUNTIMES)}."
-            raise UsageError(f"There is no runtime {runtime!r}{there}")
         self.runtime = runtime
         entries = read_entries(names, services)
         self._services = {name: entry.service for name, entry in entries.items()}
@@ -57,6 +60,9 @@ class Stack(Contents):
         firsts = {name: entry.first or name for name, entry in entries.items()}
         groups = {first: tuple(name for name in entries if firsts[name] == first) for first in firsts.values()}
         self._groups = {name: groups[first] for name, first in firsts.items() if len(groups[first]) > 1}
+        check_runtime(runtime, self._services, groups=self._groups, placing=self._placing, images=images or {})
+        for name, image in (images or {}).items():
+            self._placing[name] = {**self._placing[name], "image": image}
         self._network = Network(check_clients(clients, services=self._services), on_death=self._died)
         self._running: dict[str, Running] = {}
         self._children: list[Child] = []
@@ -90,6 +96,7 @@ class Stack(Contents):
             raise UsageError(f"This stack is {self._state}; a stack starts once. Make a new one.")
         self._state = "running"
         try:
+            try_runtime(self.runtime, self._services.values())
             logs = logs_folder(run_folder())
             self._folder = new_folder(keeper().keep)
             hosts = self._hosts()
@@ -202,6 +209,7 @@ class Stack(Contents):
             placing=placing,
         )
         running.find_path = lambda source: self._network.address(source, name)
+        running.moved = partial(self._network.follow, running)
         self._running[name] = running
         return running
 
@@ -228,7 +236,7 @@ class Stack(Contents):
             self._network.join(coming.result())
             self._network.introduce([self._running[one] for one in self._groups[name]])
         for used in self._used_by(name):
-            self._network.connect(name, self._running[used])
+            self._network.connect(running, self._running[used])
             running.place.urls[used] = self.url(used, source=name)
         running.start()
         if coming is not None:
