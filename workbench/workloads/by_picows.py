@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import picows
 
 from workbench.workloads.http import HttpError
+from workbench.workloads.origin import origin
 from workbench.workloads.sockets import CLOSE_S, LARGEST, Clogged, Listener, SocketClosed
 
 READ_BUFFER = 1024
@@ -24,11 +24,12 @@ _CLOSE = picows.WSMsgType.CLOSE
 
 async def connect(url: str, listener: Listener, headers: Mapping[str, str]) -> Picows:
     """See `open_socket`."""
-    end = await _connected(url)
+    where = origin(url)
+    end = await _connected(where.host, where.port)
     try:
         _, made = await picows.ws_connect(
             lambda: Picows(listener),
-            url,
+            where.called,
             socket_factory=lambda _: end,
             extra_headers=dict(headers),
             max_redirects=0,
@@ -50,13 +51,12 @@ async def connect(url: str, listener: Listener, headers: Mapping[str, str]) -> P
     return made
 
 
-async def _connected(url: str) -> socket.socket:
-    parts = urlsplit(url)
+async def _connected(host: str, port: int) -> socket.socket:
     end = socket.socket()
     try:
         end.setblocking(False)
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(end, (parts.hostname or "127.0.0.1", parts.port or 80))
+        await asyncio.get_running_loop().sock_connect(end, (host, port))
     except BaseException:
         end.close()
         raise

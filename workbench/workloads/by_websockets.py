@@ -10,6 +10,7 @@ import websockets.asyncio.client as client
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from workbench.workloads.http import HttpError
+from workbench.workloads.origin import origin
 from workbench.workloads.sockets import CLOSE_S, LARGEST, UNSENT, Clogged, Listener, SocketClosed
 
 NOBODY_SAID = 1006
@@ -21,9 +22,12 @@ MOST_SENDING = 16
 
 async def connect(url: str, listener: Listener, headers: Mapping[str, str]) -> Websockets:
     """See `open_socket`."""
+    where = origin(url)
     try:
         connection = await client.connect(
-            url,
+            where.called,
+            host=where.host,
+            port=where.port,
             additional_headers=dict(headers),
             compression=None,
             proxy=None,

@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 import httptools
 
 from workbench.workloads.asking import in_short, was_refused
+from workbench.workloads.origin import origin
 from workbench.workloads.wire import Wire
 
 if TYPE_CHECKING:
@@ -49,15 +49,15 @@ class Http(Wire):
 
     def __init__(self) -> None:
         super().__init__()
-        self._host = ""
+        self._host = self._prefix = ""
         self._begin()
 
     @classmethod
     async def to(cls, url: str) -> Http:
-        """Connect to the origin of ``http://host:port``."""
-        parts = urlsplit(url)
-        wire = await cls.open(parts.hostname or "127.0.0.1", parts.port or 80)
-        wire._host = parts.netloc.rpartition("@")[2]  # a user and a password in the URL are not for here
+        """Connect to the application at ``http://host:port``, see `origin`."""
+        where = origin(url)
+        wire = await cls.open(where.host, where.port)
+        wire._host, wire._prefix = where.name, where.prefix
         return wire
 
     async def request(self, method: str, path: str, *, body: Any = None, token: str = "") -> Any:
@@ -70,7 +70,7 @@ class Http(Wire):
     ) -> Answer:
         """The whole answer. Raises `HttpError` for one of 400 or more."""
         data = b"" if body is None else json.dumps(body).encode()
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(data)}\r\n"
+        head = f"{method} {self._prefix}{path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Length: {len(data)}\r\n"
         if data:
             head += "Content-Type: application/json\r\n"
         if token:

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from workbench.errors import UsageError
 from workbench.workloads.accounts import log_in
 from workbench.workloads.asking import Ask, Note, instances
 from workbench.workloads.http import Http, HttpError, classify_http
 from workbench.workloads.messages import STRIDE, NotQuiet, Quiet, Told, check_source, check_whole, read, write
+from workbench.workloads.origin import socket_url
 from workbench.workloads.sockets import Socket, SocketClosed, load, open_socket
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Rooms:
         sent_to, heard_at = shared.ways[shared.places[client]]
         member = _Member(shared, client, sent_to)
         headers = {"Authorization": f"Bearer {shared.token}", "Origin": self.origin}
-        member.socket = await open_socket(f"ws://{urlsplit(heard_at).netloc}/ws", member, headers=headers)
+        member.socket = await open_socket(socket_url(heard_at, "/ws"), member, headers=headers)
         try:
             await member.join(key, self.relay)
         except BaseException:

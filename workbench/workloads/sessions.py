@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, inf
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -18,6 +17,7 @@ from workbench.errors import UsageError
 from workbench.workloads.accounts import log_in_many
 from workbench.workloads.asking import Answer, Ask, in_short, instances, was_refused
 from workbench.workloads.http import Http, HttpError
+from workbench.workloads.origin import socket_url
 from workbench.workloads.sockets import Clogged, Socket, SocketClosed, load, open_socket
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class Shared:
         accounts = [Account(urls[n % len(urls)], token, door) for n, token in enumerate(tokens)]
         self.accounts = {client: accounts[n // sockets] for n, client in enumerate(clients)}
         """By the number of the client."""
-        self.addresses = {client: f"ws://{urlsplit(urls[n % len(urls)]).netloc}/ws" for n, client in enumerate(clients)}
+        self.addresses = {client: socket_url(urls[n % len(urls)], "/ws") for n, client in enumerate(clients)}
         self.padding = padding
 
 

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from workbench.workloads.http import Http
+from workbench.workloads.origin import origin, socket_url
 from workbench.workloads.userbase import Document, users_at
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ class Visitor:
         self.place = place
         apps = [url for name, url in place.urls.items() if name == "app" or name.startswith("app-")]
         options: dict[str, Any] = {"trust_env": False, "timeout": None}  # the driver's own time-out stands for all
-        self.app = httpx.AsyncClient(base_url=apps[0], **options)
-        self.elsewhere = httpx.AsyncClient(base_url=apps[-1], **options)
+        self._apps = apps
+        self.app = httpx.AsyncClient(base_url=apps[0], headers={"Host": origin(apps[0]).name}, **options)
+        self.elsewhere = httpx.AsyncClient(base_url=apps[-1], headers={"Host": origin(apps[-1]).name}, **options)
         """Another instance of the application, if there is one."""
         self._note: Callable[..., None] = _nobody_listens
         self._regular: Guest | None = None
@@ -134,8 +135,11 @@ class Visitor:
         """A WebSocket, held open at the other instance if there is one."""
         from websockets.asyncio.client import connect
 
+        where = origin(socket_url(self._apps[-1], "/ws"))
         async with connect(
-            f"ws://{urlsplit(str(self.elsewhere.base_url)).netloc}/ws",
+            where.called,
+            host=where.host,
+            port=where.port,
             additional_headers=bearer(guest.access),
             origin=ORIGIN,  # type: ignore[arg-type]  # a NewType of str
             compression=None,
