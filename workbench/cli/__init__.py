@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import __version__
+from workbench.cli import standing
 from workbench.errors import Interrupted, UsageError, WorkbenchError
 
 _PAIRS = ("-p", "--parameter")
@@ -152,6 +153,10 @@ def clean(
     from workbench.cli.cleaning import clean_up
 
     clean_up(outputs_too=outputs)
+
+
+app.command()(standing.up)
+app.command()(standing.down)
 
 
 def main() -> None:

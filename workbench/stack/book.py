@@ -44,6 +44,9 @@ def describe(
         }
         for name, one in running.items()
     }
+    for name, one in running.items():
+        if standing := getattr(one, "standing", ""):  # borrowed
+            described[name] |= {"standing": standing, "database": one.place.database}
     for name in grouped:
         if name in described:
             described[name]["role"] = running[name].role

@@ -18,7 +18,7 @@ from workbench.errors import ServiceError, ServiceExited, UsageError
 from workbench.history.folder import run_folder
 from workbench.progress import tell
 from workbench.runtimes.children import Child, keeper
-from workbench.runtimes.choose import check_runtime, make_running, try_runtime
+from workbench.runtimes.choose import check_runtime, try_runtime
 from workbench.runtimes.death import Death
 from workbench.runtimes.embedded import HOST
 from workbench.runtimes.folders import new_folder
@@ -32,6 +32,7 @@ from workbench.stack.entries import read_entries
 from workbench.stack.inflicted import Fault, Inflicted, inflict
 from workbench.stack.instances import check_instances
 from workbench.stack.network import CLIENT, Network, check_clients
+from workbench.stack.reuse import Reuse
 
 
 class Stack(Contents):
@@ -41,7 +42,9 @@ class Stack(Contents):
     ``disk=True``, a disk that can lose what was not synced (`workbench.disks`), and ``service``, what it is where its
     name does not say so (``bare={"service": "redis"}``). ``clients`` are the groups of clients, each with links of its
     own: a fault may hit one group and not another. ``images`` are container images to use instead of the pinned ones,
-    by name of the service: ``images={"redis": "registry.local/redis:7.4"}``.
+    by name of the service: ``images={"redis": "registry.local/redis:7.4"}``. ``reuse=True`` borrows the stores from a
+    stack that ``workbench up`` keeps running, a database of its own from each, or the name of that stack
+    (`workbench.stack.reuse`).
     Raises `UnknownService` and `UsageError` at once; nothing is started before `start`.
     """
 
@@ -51,10 +54,12 @@ class Stack(Contents):
         runtime: str = "embedded",
         clients: Sequence[str] = (CLIENT,),
         images: Mapping[str, str] | None = None,
+        reuse: bool | str = False,
         **services: object,
     ) -> None:
         self.runtime = runtime
         entries = read_entries(names, services)
+        self._reuse = Reuse(reuse, entries, runtime=runtime)
         self._services = {name: entry.service for name, entry in entries.items()}
         self._placing = {name: entry.placing for name, entry in entries.items()}
         firsts = {name: entry.first or name for name, entry in entries.items()}
@@ -99,6 +104,7 @@ class Stack(Contents):
             try_runtime(self.runtime, self._services.values())
             logs = logs_folder(run_folder())
             self._folder = new_folder(keeper().keep)
+            self._reuse.borrow()
             hosts = self._hosts()
             for name, service in self._services.items():
                 first = self._running.get(self._groups.get(name, (name,))[0])
@@ -142,6 +148,7 @@ class Stack(Contents):
         for running in list(self._running.values()):
             running.remove()
             tell("service", name=running.name, state="stopped", program=running.program)
+        self._reuse.give_back()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             with contextlib.suppress(Exception):  # without a supervisor there is nothing to forget
@@ -198,7 +205,7 @@ class Stack(Contents):
         """An address, a folder and a log for a service that is not started yet."""
         assert self._folder is not None
         log = claim_log(logs_folder(run_folder()), name)
-        running = make_running(
+        running = self._reuse.maker(name)(
             service,
             runtime=self.runtime,
             name=name,
