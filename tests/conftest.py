@@ -1,8 +1,15 @@
-"""What every test shares: a folder of its own for the records, in place of ``outputs``."""
+"""What every test shares: a folder of its own for the records, in place of ``outputs``; and what ``docker`` tests need.
 
+A test marked ``docker`` starts containers. Where none can be started it is skipped, and the reason is told; with CI=true
+it fails instead, whatever skips it.
+"""
+
+import functools
 import os
 
 import pytest
+
+IMAGES = ("redis:7.2", "postgres:16", "mongo:7.0", "workbench-python:3")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,3 +21,37 @@ def _record_elsewhere(tmp_path_factory):
         del os.environ["WORKBENCH_RUN"]
     else:
         os.environ["WORKBENCH_RUN"] = before
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Before the fixtures, which would start containers."""
+    if item.get_closest_marker("docker") and (lacking := _lacking()):
+        pytest.skip(lacking)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    if report.skipped and item.get_closest_marker("docker") and os.environ.get("CI", "").lower() in ("true", "1"):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"A docker test may not be skipped where CI is true: {why}"
+    return report
+
+
+@functools.cache
+def _lacking() -> str:
+    """Why no container can be started here; "" if they can."""
+    from workbench.errors import WorkbenchError
+    from workbench.runtimes.docker.engine import try_engine
+    from workbench.runtimes.docker.reaper import ask
+
+    try:
+        host, _ = try_engine()
+    except WorkbenchError as error:
+        return str(error)
+    for image in IMAGES:
+        if ask(host, "GET", f"/images/{image}/json", timeout_s=10)[0] != 200:
+            return f"the image {image} is not there: run tests/images/build"
+    return ""
