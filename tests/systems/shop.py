@@ -1,4 +1,4 @@
-"""A small application of somebody else's: lists in Redis over HTTP, and a WebSocket. Started as ``python shop.py PORT``.
+"""A small application of somebody else's: lists in Redis over HTTP, and a WebSocket. ``python shop.py PORT``.
 
 What it does wrong on purpose is said in ``BUG``: "ack-first" answers before it has written.
 """

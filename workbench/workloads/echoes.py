@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError
@@ -39,7 +40,7 @@ class Echoes:
     ``connect`` or ``echo``.
     """
 
-    system: str | System
+    system: str | Path | System
     _: KW_ONLY
     payload: int = 64
     sockets: int = 1

@@ -6,7 +6,10 @@ import asyncio
 import functools
 import inspect
 from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
 from workbench.errors import DriverError, UsageError
 from workbench.systems import System, load_system
@@ -34,7 +37,7 @@ def check_system(system: object, *needed: str, by: str) -> tuple[str, tuple[str,
 
     Raises `UsageError` if there is none, if they could not load it, or if it lacks an operation.
     """
-    if not isinstance(system, str | System):
+    if not isinstance(system, str | Path | System):
         raise UsageError(f"{by} ask a System, or that of a file (examples/shop.py); got {system!r}.")
     found = load_system(system)
     found.require(*needed, by=by)
@@ -114,7 +117,9 @@ class Clients:
         system = loaded(where)
         there = instances(urls, entry)
         others = {name: url for name, url in urls.items() if name != entry and url not in there}
-        seats = [{"app": there[n % len(there)], **others, entry: there[n % len(there)]} for n in range(len(clients))]
+        seats = [
+            {**_addresses("app", at), **others, **_addresses(entry, at)} for at in islice(cycle(there), len(clients))
+        ]
         users = [f"{run}-{client}" for client in clients[::sockets]]
         tokens = await _log_in(system, users, seats[::sockets])
         dealt = {client: Seat(seats[n], tokens[n // sockets]) for n, client in enumerate(clients)}
@@ -126,6 +131,12 @@ class Clients:
         connect = self.system.function("connect")
         inner = seat.urls if connect is None else await connect(dict(seat.urls), seat.token)
         return Connection(self.system, inner, run=self.run, client=client)
+
+
+def _addresses(name: str, url: str) -> dict[str, str]:
+    """The URL of the system, and as "app.host" what to send as the header Host: another one where it runs elsewhere."""
+    plain, _, fragment = url.partition("#")
+    return {name: plain, f"{name}.host": parse_qs(fragment).get("host", [urlsplit(plain).netloc])[0]}
 
 
 @functools.cache
@@ -149,9 +160,10 @@ async def _log_in(system: System, users: Sequence[str], seats: Sequence[dict[str
 
     for result in await asyncio.gather(*(one(n) for n in range(len(users))), return_exceptions=True):
         if isinstance(result, BaseException):
+            said = " ".join(f"{type(result).__name__}: {result}".split())
             raise DriverError(
-                f"Clients cannot log in: login of {system.where} raised {type(result).__name__}: {result}. The log of "
-                f"the application may say why; `workbench doctor --system {system.where}` tries each operation once."
+                f"Clients cannot log in: login of {system.where} raised {said}. The log of the application may say "
+                f"why; `workbench doctor --system {system.where}` tries each operation once."
             ) from result
     return tokens
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError
@@ -36,7 +37,7 @@ class Writes:
     it may have been. Raises `UsageError` if the system lacks ``write`` or ``read``.
     """
 
-    system: str | System
+    system: str | Path | System
     _: KW_ONLY
     keys: int = 8
     read_share: float = 0.2
