@@ -28,7 +28,7 @@ class Restart:
     service: str | Role
     after_s: float = 0.2
     empty: bool = False
-    _killed: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)  # process ids
+    _killed: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)  # by name: who it was
 
     def __post_init__(self) -> None:
         if isinstance(self.after_s, bool) or not isinstance(self.after_s, int | float) or not 0 <= self.after_s <= 60:
@@ -44,7 +44,7 @@ class Restart:
 
     def begin(self, stack: Stack) -> None:
         running = processes.running(stack, self.service, "restart")
-        self._killed[running.name] = running.pid or 0
+        self._killed[running.name] = running.incarnation
         running.kill()
         if self.empty:
             running.forget()
@@ -54,16 +54,16 @@ class Restart:
     def prove(self, stack: Stack) -> str:
         """Another process answers than the one that was killed."""
         running = processes.of(stack, self.service)
-        before, now = self._killed.get(running.name), running.pid
-        if before is None or now in (None, before):
-            raise NotProven(f"{running.name} should be another process, but it is {now} as it was before")
+        before, now = self._killed.get(running.name, ""), running.incarnation
+        if not before or now in ("", before):
+            raise NotProven(f"{running.name} should be another than before, but it is {now or 'gone'}")
         if not listens(running):
-            return f"{running.name} was process {before}, and process {now} is there in its place"
+            return f"{running.name} was {before}, and {now} is there in its place"
         try:
             running.ask(timeout_s=max(2.0, PATIENCE_S))
         except Exception as error:
             raise NotProven(f"{running.name} was started again and does not answer: {error!r}") from error
-        return f"{running.name} was process {before}, and process {now} answers in its place"
+        return f"{running.name} was {before}, and {now} answers in its place"
 
     def heal(self, stack: Stack) -> None:
         """Only where its beginning got half-way is there something to start."""
