@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 def of(stack: Stack, service: str | Role, verb: str) -> Disk:
     """The disk of a service. Raises `NotPossible` if it has none that can be broken."""
     running = processes.of(stack, service)
+    if running.disk is None and running.runtime == "docker":
+        raise NotPossible(
+            f"{verb} {service} is not possible: {running.name} is a container, whose data is on the Docker engine's own "
+            'disk. Faults of disks are for the runtime "embedded".'
+        )
     if running.disk is None:
         raise NotPossible(
             f"{verb} {service} is not possible: its data is in an ordinary folder, which forgets nothing. Give it a "
