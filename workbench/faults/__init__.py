@@ -31,6 +31,7 @@ from workbench.faults.schedule import Planned, Repeated, between, every, expand,
 from workbench.faults.slow_sync import SlowSync
 from workbench.faults.stop import Stop
 from workbench.faults.throttle import Throttle
+from workbench.faults.unplug import Unplug
 
 __all__ = [
     "Delay",
@@ -52,6 +53,7 @@ __all__ = [
     "SlowSync",
     "Stop",
     "Throttle",
+    "Unplug",
     "between",
     "every",
     "expand",
