@@ -15,7 +15,7 @@ from workbench.runtimes.death import Death
 from workbench.runtimes.docker import network
 from workbench.runtimes.docker.engine import engine, explained, labels
 from workbench.runtimes.docker.images import named, obtain
-from workbench.runtimes.docker.inside import listening, use
+from workbench.runtimes.docker.inside import interfaces, listening, use
 from workbench.runtimes.docker.life import Life
 from workbench.runtimes.places import make_place
 from workbench.runtimes.resources import Resources, measure
@@ -121,6 +121,10 @@ class Container(Running):
             with explained(f"{self.name} cannot be connected to its network"):
                 self._engine.api.connect_container_to_network(self._container, self._net().name)
             self._find_port()
+
+    def interfaces(self) -> list[str]:
+        """The network interfaces that it has, as its kernel lists them: "lo", "eth0"."""
+        return interfaces(self._engine, self._container, self.pid or 0)
 
     def remove(self) -> None:
         self._discard()

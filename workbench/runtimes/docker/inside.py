@@ -23,16 +23,29 @@ def listening(engine: Engine, container: str, pid: int) -> list[int] | None:
     ``pid`` is its first process, 0 if that is not of this machine: then a program in the container is asked.
     """
     tables: list[str] = []
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("tcp", "tcp6"):
         with contextlib.suppress(OSError, ServiceError):
-            if pid:
-                tables.append(Path(f"/proc/{pid}/net/{Path(table).name}").read_text())
-            else:
-                tables.append(_read_inside(engine, container, table))
+            tables.append(_net(engine, container, pid, table))
     if not tables:
         return None
     lines = [line.split() for table in tables for line in table.splitlines()[1:]]
     return sorted({int(fields[1].rpartition(":")[2], 16) for fields in lines if fields[3] == _LISTENS})
+
+
+def interfaces(engine: Engine, container: str, pid: int) -> list[str]:
+    """The network interfaces of a container. Raises `ServiceError` if nothing tells."""
+    try:
+        lines = _net(engine, container, pid, "dev").splitlines()[2:]
+    except OSError as error:
+        raise ServiceError(f"The network of container {container[:12]} cannot be looked at: {error}.") from error
+    return [line.partition(":")[0].strip() for line in lines]
+
+
+def _net(engine: Engine, container: str, pid: int, table: str) -> str:
+    """What stands in ``/proc/net`` of a container. Raises `OSError` and `ServiceError`."""
+    if pid:
+        return Path(f"/proc/{pid}/net/{table}").read_text()
+    return _read_inside(engine, container, f"/proc/net/{table}")
 
 
 def _read_inside(engine: Engine, container: str, path: str) -> str:
