@@ -17,8 +17,8 @@ def of(stack: Stack, service: str | Role, verb: str) -> Disk:
     running = processes.of(stack, service)
     if running.disk is None and running.runtime == "docker":
         raise NotPossible(
-            f"{verb} {service} is not possible: {running.name} is a container, whose data is on the Docker engine's own "
-            'disk. Faults of disks are for the runtime "embedded".'
+            f"{verb} {service} is not possible: {running.name} is a container, whose data is on the Docker engine's "
+            'own disk. Faults of disks are for the runtime "embedded".'
         )
     if running.disk is None:
         raise NotPossible(
