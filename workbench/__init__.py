@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from workbench.faults import SlowSync as SlowSync
     from workbench.faults import Stop as Stop
     from workbench.faults import Throttle as Throttle
+    from workbench.faults import Unplug as Unplug
     from workbench.faults import between as between
     from workbench.faults import every as every
     from workbench.faults import flapping as flapping
@@ -136,6 +137,7 @@ _HOME = {
             "SlowSync",
             "Stop",
             "Throttle",
+            "Unplug",
             "between",
             "every",
             "flapping",
