@@ -1,7 +1,7 @@
 """What every test shares: a folder of its own for the records, in place of ``outputs``; and what ``docker`` tests need.
 
-A test marked ``docker`` starts containers. Where none can be started it is skipped, and the reason is told; with CI=true
-it fails instead, whatever skips it.
+A test marked ``docker`` starts containers. Where none can be started it is skipped, and the reason is told; with
+CI=true it fails instead, whatever skips it.
 """
 
 import functools
