@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError, nearest
+from workbench.services import names
 from workbench.workloads import Appends, Sessions
 
 if TYPE_CHECKING:
@@ -64,6 +65,19 @@ class UnderTest:
     def processes(self) -> str:
         """``two processes``, or ``one process`` if it does not scale."""
         return NUMBERS[self.instances]
+
+    def images(self, images: Mapping[str, str]) -> dict[str, str]:
+        """Of container images by service those that it uses: a profile names them for all notebooks.
+
+        Raises `UsageError` for a name that is none of any service.
+        """
+        known = {*self.services, *names()}
+        for name in images:
+            if name not in known:
+                raise UsageError(
+                    f"images: there is no service {name!r}{nearest(name, known)} There is: {_listed(sorted(known))}."
+                )
+        return {name: image for name, image in images.items() if name in self.services}
 
     def sessions(self, **options: Any) -> Any:
         """The workload of connections that echo: `Sessions` or `Echoes`. Raises `UsageError` if it has none."""
