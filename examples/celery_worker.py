@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from celery import Celery
+import celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import ConnectionError as Refused
 
@@ -25,10 +25,11 @@ python = os.environ.get("WORKBENCH_CELERY_PYTHON") or sys.executable  # of anoth
 
 system = System(
     "celery",
-    command=[python, *["-m", "celery", "-A", "celery_tasks", "worker", "--concurrency", "1", "--loglevel", "INFO"]],
+    command=f"{python} -m celery -A celery_tasks worker --concurrency 1 --loglevel INFO",
     env={"REDIS_URL": "{redis.url}", "PYTHONUNBUFFERED": "1"},
     ready="log: celery@.* ready",
     listens=False,
+    version=celery.__version__,
 )
 
 
@@ -37,7 +38,7 @@ class Asking:
 
     def __init__(self, url: str) -> None:
         patience = {"socket_timeout": 5, "socket_connect_timeout": 5, "max_retries": 0}
-        self.celery = Celery(broker=url, backend=url, set_as_current=False)
+        self.celery = celery.Celery(broker=url, backend=url, set_as_current=False)
         self.celery.conf.update(broker_transport_options=patience, result_backend_transport_options=patience)
         self.thread = ThreadPoolExecutor(1)
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -18,14 +19,12 @@ import httpx
 from workbench import System
 
 beside = shutil.which("kinto", path=str(Path(sys.executable).parent))
-kinto = os.environ.get("WORKBENCH_KINTO") or beside or "kinto"  # from another environment, by its path
-
-start = f"{kinto} start --ini kinto.ini --port {{port}}"
-migrate = f"{kinto} migrate --ini kinto.ini && touch {{data}}/migrated"
+kinto = os.environ.get("WORKBENCH_KINTO") or beside or "kinto"  # of another environment, by its path
 
 system = System(
     "kinto",
-    command=["sh", "-c", f"test -e {{data}}/migrated || {{{{ {migrate}; }}}} && exec {start}"],
+    before=f"{kinto} migrate --ini kinto.ini",
+    command=f"{kinto} start --ini kinto.ini --port {{port}}",
     env={
         "KINTO_STORAGE_URL": "{postgres.url}",
         "KINTO_PERMISSION_URL": "{postgres.url}",
@@ -34,6 +33,7 @@ system = System(
     },
     ready="/v1/__heartbeat__",
     scales=True,
+    version=version("kinto") if beside else "",
 )
 
 BUCKET = "/buckets/lists"
