@@ -64,6 +64,8 @@ def _check_required(entries: Mapping[str, Entry]) -> None:
     """Raise `UsageError` if one needs another that is not there."""
     for name, entry in entries.items():
         for required in getattr(entry.service, "requires", ()):
+            if required == name:
+                raise UsageError(f"{name} uses itself: its own address is {{host}} and {{port}}, not {{{name}.url}}.")
             if required not in entries:
                 known = f'"{required}", ' if required in names() else ""
                 raise UsageError(

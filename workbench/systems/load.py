@@ -100,7 +100,8 @@ def _why(where: str, error: BaseException) -> str:
         inner = [frame for frame in frames if "importlib" not in frame.filename and frame.filename != __file__]
         here = next((frame for frame in reversed(inner) if frame.filename == where), inner[-1] if inner else frames[-1])
         line, source = here.lineno or 0, here.line or ""
-    told = f"{type(error).__name__}: {error}".rstrip(": ")
+    what = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    told = f"{type(error).__name__}: {what}".rstrip(": ")
     relative = isinstance(error, ImportError) and "relative import" in str(error)
     cure = "Name it as a module, package.module, from the folder that holds the package." if relative else ""
     return f"{where} cannot be loaded: {told}, in line {line}: {source}. {cure or 'Mend the file.'}"
