@@ -11,6 +11,7 @@ import typer
 
 from workbench.cli.project import Project
 from workbench.history.folder import OUTPUTS
+from workbench.runtimes.docker.stale import sweep as sweep_engine
 from workbench.runtimes.folders import sweep
 
 _LEFT = ("results.json", "verdict.json", "services.json", "*/verdict.json", "*/logs/progress.jsonl")
@@ -18,9 +19,16 @@ _RUN = re.compile(r"\d{8}T\d{6}Z-.+-[0-9a-f]{6}")
 
 
 def clean_up(*, outputs_too: bool) -> None:
-    """Remove stale data folders; with ``outputs_too`` every run's folder, but nothing else that is in outputs."""
+    """Remove stale data folders, containers and networks.
+
+    With ``outputs_too`` every run's folder, but nothing else that is in outputs.
+    """
     stale = sweep()
     typer.echo(f"{len(stale)} stale data folder{'s' * (len(stale) != 1)} removed.")
+    containers, networks = sweep_engine()
+    if containers or networks:
+        counts = f"{len(containers)} stale container{'s' * (len(containers) != 1)}"
+        typer.echo(f"{counts} and {len(networks)} network{'s' * (len(networks) != 1)} removed.")
     if not outputs_too:
         return
     outputs = Path(os.environ.get(OUTPUTS) or Project.find().root / "outputs")

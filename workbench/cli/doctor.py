@@ -62,6 +62,7 @@ def _rows() -> Iterator[Row]:
     yield Row("Python", "ok", f"{platform.python_version()} at {sys.executable}")
     yield _packages()
     yield from _services()
+    yield _docker()
     yield _namespaces()
     yield _forgetting()
     yield _disk()
@@ -114,6 +115,30 @@ def _way(pid: int | None) -> str:
         if name.startswith("WORKBENCH_") and shutil.which(value) == program:
             return f"{program} ({name})"
     return f"{program} ({'from its wheel' if program.startswith(sys.prefix) else 'from PATH'})"
+
+
+def _docker() -> Row:
+    """Whether services can be containers: an engine that answers, and the pinned images."""
+    from workbench import services
+    from workbench.runtimes.docker.engine import engine
+    from workbench.runtimes.docker.images import named
+    from workbench.runtimes.docker.ryuk import is_there, ryuk_image
+
+    try:
+        ryuk = ryuk_image()  # before the engine decides about it
+        found = engine()
+    except WorkbenchError as error:
+        return Row("docker", "note", 'no containers; only the runtime "docker" needs them', str(error))
+    pinned = {name: getattr(services.make(name), "image_name", "") for name in services.names()}
+    images = [named(name) or image for name, image in pinned.items() if image]
+    lacking = [image for image in images if not is_there(found, image)]
+    cleaner = "Ryuk and the supervisor clean up" if ryuk and is_there(found, ryuk) else "the supervisor cleans up"
+    here = ", ".join(image for image in images if image not in lacking) or "none"
+    seen = f"{found.version} at {found.host}; {cleaner}; images: {here}"
+    if lacking:
+        cure = "; ".join([*(f"docker pull {image}" for image in lacking), "or tests/images/build"])
+        return Row("docker", "note", f"{seen}; not here: {', '.join(lacking)}", cure)
+    return Row("docker", "ok", seen)
 
 
 def _namespaces() -> Row:

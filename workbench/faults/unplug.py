@@ -29,6 +29,9 @@ class Unplug:
         return f"unplug {self.service}"
 
     def touches(self, stack: Stack) -> set[str]:
+        """Of what runs elsewhere it is said when the fault is to begin, and other faults go on."""
+        if processes.of(stack, self.service).runtime != "elsewhere":
+            _container(stack, self.service)
         return processes.touched(stack, self.service)
 
     def begin(self, stack: Stack) -> None:

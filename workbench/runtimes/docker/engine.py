@@ -62,8 +62,12 @@ class Engine:
 
 def labels(stack: str) -> dict[str, str]:
     """Of whatever is made for a stack."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return {OWNER: owner(), STACK: stack, USER: str(os.geteuid()), BOOT: boot}
+    return {OWNER: owner(), STACK: stack, USER: str(os.geteuid()), BOOT: boot()}
+
+
+def boot() -> str:
+    """Which start of this machine it is."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def try_engine() -> tuple[str, str]:
