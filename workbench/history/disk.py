@@ -12,6 +12,7 @@ Nothing is changed in place: what is whole is renamed over what was there, and o
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,10 @@ def facts_of(folder: Path) -> dict[str, Any]:
 
 
 def append_window(folder: Path, index: int, **told: Any) -> None:
-    """One line of news on one window: ``fault``, ``began``, ``proof``, ``healed``. Raises `HistoryError`."""
+    """One line of news on one window: ``fault``, ``began``, ``proof``, ``healed``; ``impossible``, why it never began.
+
+    Raises `HistoryError`.
+    """
     path = folder / WINDOWS
     try:
         with path.open("ab", buffering=0) as file:
@@ -73,7 +77,7 @@ def save(history: History, folder: Path) -> None:
             {"fault": window.fault, "began": window.began, "healed": window.healed, "proof": window.proof}
             for window in history.windows
         ],
-        "doubts": [{"kind": doubt.kind, "text": doubt.text} for doubt in history.doubts],
+        "doubts": [dataclasses.asdict(doubt) for doubt in history.doubts],
         "file": sums,
     }
     if len(history.samples) or history.samples.unknown:
@@ -161,7 +165,8 @@ def _unfinished(folder: Path, record: dict[str, Any] | None) -> History:
         columns = columns_of(rows)
     else:
         columns, lost, damaged = parquet.unpack((folder / PARQUET).read_bytes(), sums=None)
-    windows, torn = _windows(folder)
+    windows, never, torn = _windows(folder)
+    doubts += never
     if record is None:
         doubts.append(Doubt("damaged", f"{folder / RUN} is missing or damaged: the faults of this run are not known."))
     else:
@@ -180,16 +185,27 @@ def _unfinished(folder: Path, record: dict[str, Any] | None) -> History:
     return History(columns, windows, tuple(doubts), facts, samples.Samples.read(folder))
 
 
+def windows_of(folder: Path) -> tuple[Window, ...]:
+    """The windows of a run, finished or not, without reading its operations. Never raises: () where none are known."""
+    try:
+        record = unseal((folder / RUN).read_text(errors="replace")) if (folder / RUN).exists() else None
+        if record is not None and record["ended"]:
+            return tuple(Window(**window) for window in record["windows"])
+        return _windows(folder)[0]
+    except OSError:
+        return ()
+
+
 def damage(lost: int) -> Doubt:
     """That a part of the record could not be read."""
     return Doubt("damaged", f"A part of the record cannot be read: at least {lost:,} operations are missing.")
 
 
-def _windows(folder: Path) -> tuple[tuple[Window, ...], int]:
-    """The windows told of so far, and how many lines could not be read."""
+def _windows(folder: Path) -> tuple[tuple[Window, ...], list[Doubt], int]:
+    """The windows told of so far, doubts of those that never began, and how many lines could not be read."""
     path = folder / WINDOWS
     if not path.exists():
-        return (), 0
+        return (), [], 0
     found: dict[int, dict[str, Any]] = {}
     torn = 0
     for line in path.read_text(errors="replace").splitlines():
@@ -198,7 +214,9 @@ def _windows(folder: Path) -> tuple[tuple[Window, ...], int]:
             torn += 1
         else:
             found.setdefault(news.pop("window"), {"healed": None}).update(news)
-    return tuple(Window(**told) for _, told in sorted(found.items()) if {"fault", "began"} <= told.keys()), torn
+    told = [one for _, one in sorted(found.items()) if {"fault", "began"} <= one.keys()]
+    never = [Doubt("impossible", one["impossible"], one["fault"], one["began"]) for one in told if "impossible" in one]
+    return tuple(Window(**one) for one in told if "impossible" not in one), never, torn
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -20,7 +20,8 @@ _WORDS: dict[str, Level] = {
     **dict.fromkeys(("warning", "warn", "w"), "warning"),
 }
 _NAMED = re.compile(r"\b(?:level|lvl|severity|loglevel)[=:]\s*\"?([a-z]+)", re.IGNORECASE)  # logfmt
-_REDIS = re.compile(r"\d+:[XCSM] .{20,30} ([.\-*#]) (?!oO0O|Redis version=|Configuration loaded)")  # at every start
+# Redis marks with # what is a warning, and some of what it says at every start.
+_REDIS = re.compile(r"\d+:[XCSM] .{20,30} ([.\-*#]) (?!oO0O|Redis version=|Configuration loaded|Server initialized)")
 # In capitals where a level stands: at the begin, in brackets, before a colon, or between blanks behind a time.
 _CAPITALS = re.compile(
     r"(?:^|[\[\s|/])(ERROR|SEVERE|CRITICAL|FATAL|PANIC|WARNING|WARN)(?:/\w[\w-]*)?(?:[\]:|]|\s+-|\s+\[|\s{2,}|$)"

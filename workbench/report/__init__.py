@@ -11,6 +11,8 @@ from typing import Any
 
 from workbench.errors import UsageError
 from workbench.history import whole
+from workbench.redact import Redactor
+from workbench.report.logs import collect
 from workbench.report.record import Note, Run, read_run
 
 PAGE = "report.html"
@@ -43,7 +45,8 @@ def write_notebook(note: Note) -> Path:
     lead, body = map(Markup, render(note.folder / "notebook.ipynb"))
     picture = Markup(first_picture(body))
     page = note.folder / PAGE
-    _keep(page, _render("notebook.html.j2", note=note, lead=lead, picture=picture, body=body))
+    book = collect(note.folder, Redactor.known(note.parameters))
+    _keep(page, _render("notebook.html.j2", note=note, lead=lead, picture=picture, body=body, book=book))
     return page
 
 

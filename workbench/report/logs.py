@@ -1,0 +1,208 @@
+"""The logs of a notebook's services as one list in the order of time, with the faults between them.
+
+Of a long log only so much is shown as a page bears: what is grave, what was written when a fault began or was healed,
+its first lines and its last ones. What is left out is counted where it would stand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from workbench.history import Window
+from workbench.history.disk import windows_of
+from workbench.history.levels import Level, level_of
+from workbench.history.logs import Arrived, numbered, read_arrivals
+from workbench.redact import Redactor
+
+MOST_BYTES = 60_000
+"""Of each log on a page."""
+
+MOST_READ = 8 << 20
+"""Bytes at the end of each log in which this is looked for."""
+
+LONGEST = 400
+"""Characters of a line; the rest of it is cut."""
+
+_MESSAGE = ("message", "msg", "event")
+_TOLD = ("time", "timestamp", "ts", "t", "level", "severity", "levelname", "s", "logger")  # by its place and its mark
+_FIRST = 8
+_SHARES = (0.4, 0.4, 1.0)  # of what is left: what is grave, what is near the edge of a window, the last lines
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the list. ``kind`` is "line", or "mark" for what is no line of a log."""
+
+    kind: str
+    at: str
+    log: int
+    level: Level
+    text: str
+    under: bool = False  # whether a fault was in force
+    cut: int = 0  # lines of the same log that are left out before it
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Everything the section shows."""
+
+    logs: tuple[str, ...]
+    rows: tuple[Row, ...]
+    lines: int
+    grave: int
+
+    @property
+    def headline(self) -> str:
+        """The whole section in a few words."""
+        many = "s" * (self.grave != 1)
+        grave = f"{self.grave:,} warning{many} or error{many}" if self.grave else "no warning, no error"
+        shown = sum(row.kind == "line" for row in self.rows)
+        return f"{self.lines:,} lines, {grave}" + (f"; {shown:,} lines are shown" if shown < self.lines else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    run: int  # of the notebook, the first is 0; at -inf those before it, and after the last run
+    at: float
+    log: int
+    number: int
+    level: Level
+    text: str
+
+
+def collect(folder: Path, redactor: Redactor) -> Book | None:
+    """The logs in a notebook's folder; None if no service left any."""
+    runs = sorted((path for path in folder.glob("history*") if path.is_dir()), key=_number)
+    arrivals = [read_arrivals(run) for run in runs]
+    windows = [windows_of(run) for run in runs]
+    names = list(dict.fromkeys(chain(_told(folder), (one.log for run in arrivals for one in run.values()))))
+    edges = [sorted({edge for one in mine for edge in (one.began, one.healed) if edge is not None}) for mine in windows]
+    kept: list[_Line] = []
+    labels: list[str] = []
+    lines = grave = 0
+    for name in names:
+        arrived = [next((one for one in run.values() if one.log == name), None) for run in arrivals]
+        mine = list(_lines(folder / "logs" / name, arrived, log=len(labels)))
+        if mine:
+            labels.append(Path(name).stem)
+            lines, grave = lines + len(mine), grave + sum(line.level != "" for line in mine)
+            kept += _chosen(mine, edges)
+    if not kept:
+        return None
+    rows = _rows(kept, [run.name for run in runs], windows, redactor)
+    return Book(tuple(labels), tuple(rows), lines, grave)
+
+
+def _told(folder: Path) -> Iterator[str]:
+    """The logs of all services of all stacks, as ``services.json`` names them."""
+    try:
+        stacks = json.loads((folder / "services.json").read_text())
+    except (OSError, ValueError):
+        return
+    for stack in stacks if isinstance(stacks, list) else [stacks]:
+        for service in stack.values() if isinstance(stack, dict) else ():
+            if isinstance(service, dict) and isinstance(log := service.get("log"), str):
+                yield log
+
+
+def _lines(path: Path, arrived: Sequence[Arrived | None], *, log: int) -> Iterator[_Line]:
+    try:
+        found = numbered(path, most=MOST_READ)
+    except OSError:
+        return
+    for number, text in found:
+        run, at = len(arrived), -math.inf
+        for place, one in enumerate(arrived):
+            if one is not None and (at := one.at(number)) < math.inf:
+                run = place
+                break
+        yield _Line(run, at if at < math.inf else -math.inf, log, number, level_of(text), text)
+
+
+def _chosen(lines: list[_Line], edges: Sequence[Sequence[float]]) -> list[_Line]:
+    """Those that are shown of one log, in their order."""
+
+    def away(line: _Line) -> float:
+        near = edges[line.run] if line.run < len(edges) else ()
+        return min((abs(line.at - edge) for edge in near), default=math.inf)
+
+    ways: tuple[Iterable[_Line], ...] = (
+        sorted((line for line in lines if line.level), key=away),
+        sorted((line for line in lines if away(line) < math.inf), key=away),
+        reversed(lines),
+    )
+    chosen = {line.number for line in lines[:_FIRST]}
+    left: float = MOST_BYTES
+    for share, way in zip(_SHARES, ways, strict=True):
+        room = share * left
+        for line in way:
+            if room <= 0:
+                break
+            if line.number not in chosen:
+                chosen.add(line.number)
+                size = min(len(line.text), LONGEST) + 40
+                room, left = room - size, left - size
+    return [line for line in lines if line.number in chosen]
+
+
+def _rows(
+    kept: list[_Line], runs: Sequence[str], windows: Sequence[Sequence[Window]], redactor: Redactor
+) -> Iterator[Row]:
+    """Lines, marks and what is left out, in the order of time."""
+    kept.sort(key=lambda line: (line.run, line.at, line.log, line.number))
+    marks = list(_marks(runs, windows))
+    before: dict[int, int] = {}  # of each log, the number of the line before
+    for line in kept:
+        while marks and marks[0][:2] <= (line.run, line.at):
+            yield marks.pop(0)[2]
+        under = line.run < len(windows) and any(
+            one.began <= line.at and (one.healed is None or line.at < one.healed) for one in windows[line.run]
+        )
+        cut = line.number - before.get(line.log, line.number - 1) - 1
+        before[line.log] = line.number
+        text = in_short(redactor.text(line.text))
+        at = f"{line.at:.2f}" if math.isfinite(line.at) else ""
+        yield Row("line", at, line.log, line.level, text, under, cut)
+    for _, _, mark in marks:
+        yield mark
+
+
+def in_short(text: str) -> str:
+    """A line as it is listed: of one of JSON the message, then its other fields; cut where it is too long."""
+    if text.startswith("{"):
+        with contextlib.suppress(ValueError):
+            fields = json.loads(text)
+            message = next((str(fields.pop(name)) for name in _MESSAGE if name in fields), "")
+            others = (f"{name}={_plain(value)}" for name, value in fields.items() if name not in _TOLD)
+            text = " ".join([message, *others]).strip() or text
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) and not re.search(r"[\s=]", value) else json.dumps(value, ensure_ascii=False)
+
+
+def _marks(runs: Sequence[str], windows: Sequence[Sequence[Window]]) -> Iterator[tuple[int, float, Row]]:
+    """What stands between the lines, with its run and time."""
+    for run, (name, mine) in enumerate(zip(runs, windows, strict=True)):
+        found = [(-1e9, Row("mark", "0.00", -1, "", f"{name} begins" if len(runs) > 1 else "the run begins"))]
+        for one in mine:
+            found.append((one.began, Row("mark", f"{one.began:.2f}", -1, "", f"{one.fault} begins", under=True)))
+            if one.healed is not None:
+                found.append((one.healed, Row("mark", f"{one.healed:.2f}", -1, "", f"{one.fault} is healed")))
+        for at, row in sorted(found, key=lambda pair: pair[0]):
+            yield run, at, row
+
+
+def _number(path: Path) -> int:
+    """Of ``history-3`` 3."""
+    found: Any = re.search(r"-(\d+)$", path.name)
+    return int(found[1]) if found else 1
