@@ -90,8 +90,8 @@ def _start(asked: dict[str, Any]) -> None:
             with owner.stdin as asking:
                 asking.write(json.dumps(asked).encode())
             for line in news:
-                _judge(json.loads(line), asked["name"])
-                return
+                owner.returncode = 0  # it is not ours to wait for: it outlives us
+                return _judge(json.loads(line), asked["name"])
         except BrokenPipeError:
             pass
         except KeyboardInterrupt:
