@@ -5,7 +5,7 @@ Events and their fields (times in seconds, rates in operations per second):
 
     service  name, state ("starting" | "ready" | "stopped" | "died"), program, ready_ms
     run      t, duration, rate, ok, fail, info        about five times a second while a run goes on
-    fault    verb, state ("begin" | "proven" | "unproven" | "heal"), t, text
+    fault    verb, state ("begin" | "proven" | "unproven" | "impossible" | "heal"), t, text
     claim    name, verdict, text
     note     text
 """

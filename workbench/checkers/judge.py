@@ -29,7 +29,7 @@ def judge(
 ) -> Finding:
     """The finding, unless the history is in doubt (then unknown, the doubt first) or, where ``faults`` are what the
     claim is about, would hold although none was in force."""
-    doubts = doubts_of(history)
+    doubts = doubts_of(history, faults=faults)
     if doubts:
         first = " ".join(_sentence(str(doubt)) for doubt in doubts)
         return Finding("unknown", f"{first} Seen nevertheless: {text}", measured, tuple(counterexample), doubts)
@@ -39,9 +39,12 @@ def judge(
     return Finding(verdict, text, measured, tuple(counterexample), faulted=faulted)
 
 
-def doubts_of(history: History) -> tuple[Doubt, ...]:
-    """The doubts of the record, and one for every window without a proof that the fault took effect."""
-    doubts = history.doubts
+def doubts_of(history: History, *, faults: bool = True) -> tuple[Doubt, ...]:
+    """The doubts of the record, and one for every window without a proof that the fault took effect.
+
+    Without ``faults``, that one never began is no doubt: the claim does not look at any.
+    """
+    doubts = tuple(doubt for doubt in history.doubts if faults or not doubt.fault)
     if any(doubt.kind == "unproven" for doubt in doubts):
         return doubts
     return doubts + tuple(

@@ -140,6 +140,7 @@ def _fault(verb: str, state: str, event: dict[str, Any]) -> str:
     at = f"{event['t']:.1f} s " if isinstance(event.get("t"), (int, float)) else ""
     text = f": {escape(str(event['text']))}" if event.get("text") else ""
     what = {"begin": "[bold]{verb}[/]", "heal": "{verb} healed", "proven": "[dim]{verb} took effect{text}[/]"}
+    what["impossible"] = "[bold #e59400]{verb} never began{text}[/]"
     shown = what.get(state, "[bold #e59400]{verb}: no effect was seen{text}[/]")
     return f"{at}{shown.format(verb=escape(verb), text=text)}"
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 def of(stack: Stack, service: str | Role, verb: str) -> Disk:
     """The disk of a service. Raises `NotPossible` if it has none that can be broken."""
     running = processes.of(stack, service)
+    if running.runtime == "elsewhere":
+        from workbench.runtimes.elsewhere import refusal  # late: few stacks have any
+
+        raise NotPossible(f"{verb} {service} is not possible: {refusal(running)}")
     if running.disk is None and running.runtime == "docker":
         raise NotPossible(
             f"{verb} {service} is not possible: {running.name} is a container, whose data is on the Docker engine's "
@@ -29,8 +33,12 @@ def of(stack: Stack, service: str | Role, verb: str) -> Disk:
 
 
 def touched(stack: Stack, service: str | Role, verb: str) -> set[str]:
-    """What a fault holds that acts on a disk. Raises `NotPossible` and `UnknownService`."""
-    of(stack, service, verb)
+    """What a fault holds that acts on a disk. Raises `NotPossible` and `UnknownService`.
+
+    Of what runs elsewhere there is no disk here: that is said when the fault is to begin, and other faults go on.
+    """
+    if processes.of(stack, service).runtime != "elsewhere":
+        of(stack, service, verb)
     return {f"the disk of {processes.of(stack, service).name}"}
 
 

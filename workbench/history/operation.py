@@ -9,7 +9,7 @@ Outcome = Literal["ok", "fail", "info"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "fail", "info")
 """``ok`` it happened, ``fail`` it certainly did not, ``info`` it may have. A column stores the position."""
 
-DoubtKind = Literal["unproven", "saturated", "unsteady", "died", "interrupted", "damaged"]
+DoubtKind = Literal["unproven", "saturated", "unsteady", "died", "interrupted", "damaged", "impossible"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,13 +59,19 @@ class Window:
 class Doubt:
     """A reason why this record can decide nothing: every checker answers ``unknown`` to a doubted history.
 
+    One of a single ``fault`` that was planned for ``at`` seconds and never began (``impossible``) says nothing of
+    claims that look at other faults or at none: ``where(fault=…)`` leaves it out as it does the windows.
+
     ``unproven`` a fault showed no effect; ``saturated`` the client could not offer the load;
     ``unsteady`` the steady state was not met; ``died`` a service died unasked;
-    ``interrupted`` the run was ended early; ``damaged`` a part of the record could not be read.
+    ``interrupted`` the run was ended early; ``damaged`` a part of the record could not be read; ``impossible`` a fault
+    could not be made here.
     """
 
     kind: DoubtKind
     text: str
+    fault: str = ""
+    at: float = 0.0
 
     def __str__(self) -> str:
         return self.text

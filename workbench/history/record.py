@@ -108,12 +108,12 @@ class History:
         fault: str | Sequence[str] | None = None,
         also: Callable[[Columns], npt.NDArray[np.bool_]] | None = None,
     ) -> History:
-        """The same history with only the operations that match; doubts and facts stay.
+        """The same history with only the operations that match; doubts of the record and facts stay.
 
         A ``workload`` matches its name or the first words of it: ``where(workload="appends")`` matches
         ``appends in redis``. Of several workloads or kinds each matches: ``where(kind=["append", "read"])``.
-        A ``fault`` keeps only the windows whose label holds one of the words: ``where(fault="redis")`` keeps
-        ``kill redis`` and ``cut off redis``, not ``kill redis-2``; else all windows stay.
+        A ``fault`` keeps only windows, and doubts of a fault, whose label holds one of the words:
+        ``where(fault="redis")`` keeps ``kill redis`` and ``cut off redis``, not ``kill redis-2``; else all stay.
         """
         c = self.columns
         mask = np.ones(len(self), dtype=bool)
@@ -130,21 +130,24 @@ class History:
             mask &= c.outcome == OUTCOMES.index(outcome)
         if also is not None:
             mask &= also(c)
-        windows = self.windows
+        windows, doubts = self.windows, self.doubts
         if fault is not None:
             words = {fault} if isinstance(fault, str) else set(fault)
-            windows = tuple(window for window in windows if words & set(re.split(r"[^\w-]+", window.fault)))
-        return replace(self, columns=c.where(mask), windows=windows)
+            windows = tuple(window for window in windows if words & _words(window.fault))
+            doubts = tuple(doubt for doubt in doubts if not doubt.fault or words & _words(doubt.fault))
+        return replace(self, columns=c.where(mask), windows=windows, doubts=doubts)
 
     def until(self, end_s: float) -> History:
         """The same history as if it ended at ``end_s`` seconds: the operations that had returned by then, and the
         windows that had begun. What was still open then is left out; what became of it belongs to what follows."""
         windows = tuple(window for window in self.windows if window.began < end_s)
+        doubts = tuple(doubt for doubt in self.doubts if not doubt.fault or doubt.at < end_s)
         facts = {**self.facts, "duration_s": min(end_s, self.facts.get("duration_s", end_s))}
         return replace(
             self,
             columns=self.columns.where(self.columns.returned < end_s),
             windows=windows,
+            doubts=doubts,
             facts=facts,
             samples=self.samples.where(self.samples.at < end_s),
         )
@@ -198,3 +201,7 @@ class History:
         if self.doubts:
             text += "; in doubt: " + "; ".join(map(str, self.doubts))
         return text
+
+
+def _words(label: str) -> set[str]:
+    return set(re.split(r"[^\w-]+", label))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench import progress
-from workbench.errors import FaultError, WorkbenchError
+from workbench.errors import FaultError, NotPossible, WorkbenchError
 from workbench.faults import Planned
 from workbench.history import Doubt, Window
 from workbench.history.disk import append_window
@@ -23,7 +23,8 @@ class Schedule:
     """The faults of one run. Whatever happens, `stop` leaves every one of them healed.
 
     ``gate`` is asked just before the first fault: the reason why the run makes no sense from here on, or "".
-    ``ended_early`` is set when it gave one, or when a fault could not be begun or healed (``error``).
+    ``ended_early`` is set when it gave one, or when a fault could not be begun or healed (``error``). One that is not
+    possible here never begins, and the others go on.
     """
 
     def __init__(
@@ -91,7 +92,11 @@ class Schedule:
                 return
         heal_s = max(plan.begin_s, self._now()) + plan.heal_s - plan.begin_s
         try:
-            inflicted = self._begin(i)
+            try:
+                inflicted = self._begin(i)
+            except NotPossible as error:
+                self._never(i, error)
+                return
             try:
                 self._write_begun(i, inflicted)
                 self._stopping.wait(max(0.0, heal_s - self._now()))
@@ -117,6 +122,14 @@ class Schedule:
             raise
         except Exception as error:
             raise FaultError(f"{window.fault} could not be begun at {window.began:.1f} s: {error}") from error
+
+    def _never(self, i: int, error: NotPossible) -> None:
+        """It cannot be made here: no window, but a doubt for whoever looks at this fault. The others go on."""
+        window = self._windows.pop(i)
+        doubt = Doubt("impossible", str(error), window.fault, window.began)
+        self.doubts.append(doubt)
+        append_window(self._folder, i, impossible=doubt.text)
+        progress.tell("fault", verb=window.fault, state="impossible", t=round(window.began, 3), text=doubt.text)
 
     def _write_begun(self, i: int, inflicted: Inflicted) -> None:
         began = (inflicted.began_ns - self._t0_ns) / 1e9
