@@ -121,7 +121,7 @@ class Clients:
             {**_addresses("app", at), **others, **_addresses(entry, at)} for at in islice(cycle(there), len(clients))
         ]
         users = [f"{run}-{client}" for client in clients[::sockets]]
-        tokens = await _log_in(system, users, seats[::sockets])
+        tokens = await _log_in(system, users, seats)  # the n-th at the n-th instance, in turn
         dealt = {client: Seat(seats[n], tokens[n // sockets]) for n, client in enumerate(clients)}
         return cls(system, dealt, run=run)
 

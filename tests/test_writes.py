@@ -1,0 +1,243 @@
+"""What `Writes` and `Echoes` ask of a described system, and what they make of its answers and errors."""
+
+import asyncio
+import pickle
+import random
+import textwrap
+from pathlib import Path
+
+import aiohttp
+import httpx
+import pytest
+
+from workbench import Echoes, Stack, System, Writes, run
+from workbench.errors import DriverError, UsageError
+from workbench.workloads import Appends
+from workbench.workloads.own import status_of
+
+HERE = Path(__file__).parent / "systems"
+SHOP = str(HERE / "described.py")
+
+ASKED = """
+    from workbench import System
+
+    system = System("shop", url="http://127.0.0.1:1")
+    lists = {{}}
+
+    @system.operation
+    async def connect(urls, token):
+        return urls["app"], token
+
+    {login}
+
+    @system.operation
+    async def write(connection, key, value):
+        {write}
+
+    @system.operation
+    async def read(connection, key):
+        {read}
+
+    @system.operation
+    async def echo(connection, text):
+        {echo}
+
+    {classify}
+"""
+
+
+@pytest.fixture
+def describe(tmp_path):
+    """A description with these bodies of its operations, in a file of its own."""
+
+    def describe(*, login="", write="pass", read="return []", echo="return text", classify=""):
+        path = tmp_path / "asked.py"
+        path.write_text(
+            textwrap.dedent(ASKED.format(login=login, write=write, read=read, echo=echo, classify=classify))
+        )
+        return str(path)
+
+    return describe
+
+
+@pytest.fixture(scope="module")
+def stack():
+    """Somebody to be asked: what is asked of it, the tests' own operations say."""
+    server = System("server", command="{python} -m http.server --bind {host} {port}", ready="/", scales=True)
+    with Stack(app=server) as stack:
+        yield stack
+
+
+def ask(stack, workload, **options):
+    return run(stack, workload, **({"clients": 2, "rate_hz": 40, "duration_s": 0.8, "steady": 0} | options))
+
+
+# --- what is asked
+
+
+def test_they_ask_what_the_checkers_know():
+    writes, appends = Writes(SHOP, keys=4, read_share=0.3), Appends(keys=4, read_share=0.3)
+    for n in range(1200):
+        one, other = (workload.next(random.Random(n), 3, n) for workload in (writes, appends))
+        assert one == other
+    assert writes.final(1, 3, 900) == appends.final(1, 3, 900)
+    assert (writes.name, writes.services, writes.connect_kind) == ("writes in app", ("app", "redis"), None)
+
+
+def test_echoes_are_left_when_asked_to_be():
+    assert {Echoes(SHOP).next(random.Random(1), 2, n).kind for n in range(50)} == {"echo"}
+    assert [Echoes(SHOP, leave_every=5).next(random.Random(1), 0, n).kind for n in range(5)].count("leave") == 1
+    assert (Echoes(SHOP).name, Echoes(SHOP, leave_every=5, entry="shop").name) == ("echoes in app", "visits in shop")
+    assert (Echoes(SHOP).connect_kind, Echoes(SHOP, sockets=3).sockets) == ("connect", 3)
+
+
+def test_they_hold_where_the_system_is_and_not_the_system():
+    from workbench import load_system
+
+    writes = Writes(load_system(SHOP))
+    assert writes == Writes(SHOP) == Writes(Path(SHOP)) == pickle.loads(pickle.dumps(writes))
+    assert writes.system == f"{SHOP}:system"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Writes(SHOP, keys=0), "keys is a whole number from 1 up"),
+        (lambda: Writes(SHOP, read_share=1), "read_share is a share"),
+        (lambda: Writes(SHOP, read_share="half"), "read_share is a share"),
+        (lambda: Writes(SHOP, entry=""), "entry is what the system is called"),
+        (lambda: Writes(None), "Writes ask a System, or that of a file"),
+        (lambda: Writes("no_such.py"), "There is no file"),
+        (lambda: Echoes(SHOP, payload=-1), "payload is a whole number"),
+        (lambda: Echoes(SHOP, sockets=0), "sockets is a whole number"),
+        (lambda: Echoes(SHOP, leave_every=1), "every 2 turns or more"),
+        (lambda: Echoes(SHOP, entry=3), "entry is what the system is called"),
+        (
+            lambda: Echoes(f"{HERE}/queued.py:worker"),
+            r"Echoes need echo of worker, which .*queued.py:worker does not have; it has: connect, write, read, c",
+        ),
+        (lambda: Writes(f"{HERE}/queued.py:hasty"), "Writes need write and read of hasty"),
+        (lambda: Echoes(f"{HERE}/queued.py"), "describes several systems, hasty, worker"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_before_anything_starts(make, said):
+    with pytest.raises(UsageError, match=said):
+        make()
+
+
+def test_a_system_of_a_notebook_cannot_be_asked_from_another_process():
+    scope = {}
+    text = """
+from workbench import System
+system = System("shop", command="serve {port}")
+async def write(connection, key, value): ...
+async def read(connection, key): ...
+system.operation(write), system.operation(read)
+"""
+    exec(compile(text, "<cell>", "exec"), scope)
+    with pytest.raises(UsageError, match="described in the notebook, but its clients run in another process"):
+        Writes(scope["system"])
+
+
+def test_a_system_that_its_file_no_longer_describes_is_told(describe):
+    from workbench import load_system
+
+    system = load_system(describe())
+    describe(login="@system.operation\n    async def login(urls, user): return user")
+    with pytest.raises(UsageError, match="by now says something else"):
+        Writes(system)
+
+
+# --- what becomes of it
+
+
+def test_clients_are_dealt_out_over_instances_and_logged_in_once_each(stack, describe, tmp_path):
+    seen = tmp_path / "seen"
+    note = f"open({str(seen)!r}, 'a').write(user + ' ' + urls['app'] + '\\n')"
+    login = f"@system.operation\nasync def login(urls, user):\n    {note}\n    return user"
+    path = describe(login=login.replace("\n", "\n    "), echo="return text if connection[1] else ''")
+    stack["app"].scale(2)
+    try:
+        history = ask(stack, Echoes(path, sockets=2), clients=6)
+    finally:
+        stack["app"].scale(1)
+    assert all(operation.outcome == "ok" for operation in history)
+    users, urls = zip(*(line.split() for line in seen.read_text().splitlines()), strict=True)
+    assert len(users) == len(set(users)) == 3
+    assert len(set(urls)) == 2
+
+
+def test_a_login_that_fails_ends_the_run_before_it_begins(stack, describe):
+    path = describe(login="@system.operation\n    async def login(urls, user): raise ValueError('no such\\nuser')")
+    with pytest.raises(DriverError, match=r"login of .*asked.py:system raised ValueError: no such user. .* doctor"):
+        ask(stack, Writes(path))
+
+
+@pytest.mark.parametrize("returned", ["None", "'1 2'", "['1']", "[True]", "{1: 2}"])
+def test_a_read_that_returns_no_list_of_numbers_ends_the_run(stack, describe, returned):
+    with pytest.raises(DriverError, match=r"read of .*asked.py:system returned .*, which is no list of whole numbers"):
+        ask(stack, Writes(describe(read=f"return {returned}"), read_share=0.9))
+
+
+def test_a_classify_that_says_something_else_ends_the_run(stack, describe):
+    classify = "@system.operation\n    def classify(error): return 'maybe'"
+    with pytest.raises(DriverError, match=r"classify of .* says 'maybe' of OSError.*It returns"):
+        ask(stack, Writes(describe(write="raise OSError", classify=classify)))
+
+
+def test_a_mistake_in_an_operation_is_told_with_its_text(stack, describe):
+    history = ask(stack, Writes(describe(write="connection.post(key)"), read_share=0))
+    errors = {operation.error for operation in history if operation.kind == "append"}
+    assert errors == {"AttributeError: 'tuple' object has no attribute 'post'"}
+
+
+def test_an_echo_that_differs_is_an_error(stack, describe):
+    history = ask(stack, Echoes(describe(echo="return text[:-1]")))
+    echoes = [operation for operation in history if operation.kind == "echo"]
+    assert {(one.outcome, one.error) for one in echoes} == {("info", "what came back is not what was sent")}
+    history = ask(stack, Echoes(describe(echo="return text.encode()"), payload=200))
+    assert all(operation.outcome == "ok" for operation in history)
+
+
+def test_what_takes_longer_than_the_time_out_is_cancelled(stack, describe):
+    path = describe(write="import asyncio; await asyncio.sleep(60)")
+    history = ask(stack, Writes(path, read_share=0), timeout_s=0.2)
+    assert {(one.outcome, one.error) for one in history if one.kind == "append"} == {("info", "timeout")}
+
+
+# --- outcomes
+
+
+def answered(status):
+    request = httpx.Request("GET", "http://shop")
+    return httpx.HTTPStatusError("", request=request, response=httpx.Response(status, request=request))
+
+
+async def refused_by_httpx(port):
+    async with httpx.AsyncClient() as http:
+        await http.get(f"http://127.0.0.1:{port}")
+
+
+def test_only_what_was_certainly_not_done_failed(describe):
+    writes = Writes(describe())
+    with pytest.raises(httpx.ConnectError) as refused:
+        asyncio.run(refused_by_httpx(port=1))
+    group = ExceptionGroup("both addresses", [ConnectionRefusedError(), ConnectionRefusedError()])
+    mixed = ExceptionGroup("both addresses", [ConnectionRefusedError(), TimeoutError()])
+    assert writes.classify(refused.value) == ("fail", "ConnectError")
+    assert writes.classify(group)[0] == "fail"
+    assert writes.classify(mixed)[0] == "info"
+    assert writes.classify(answered(404)) == ("fail", "404")
+    assert writes.classify(answered(503)) == ("info", "503")
+    assert writes.classify(httpx.ReadTimeout("")) == ("info", "ReadTimeout")
+    assert writes.classify(TimeoutError()) == ("info", "timeout")
+    assert writes.classify(ConnectionResetError()) == ("info", "ConnectionResetError")
+    assert status_of(aiohttp.ClientResponseError(None, (), status=409)) == 409
+    assert status_of(ValueError("404")) == 0
+
+
+def test_a_system_may_classify_for_itself(tmp_path, describe):
+    classify = "@system.operation\n    def classify(error): return 'fail' if 'READONLY' in str(error) else None"
+    echoes = Echoes(describe(classify=classify))
+    assert echoes.classify(OSError("READONLY")) == ("fail", "OSError")
+    assert echoes.classify(OSError("else")) == ("info", "OSError")
