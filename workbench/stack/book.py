@@ -30,7 +30,7 @@ def options_of(service: object) -> dict[str, Any]:
 
 
 def describe(
-    running: Mapping[str, Running], relay: Relay | None, runtime: str, *, grouped: Collection[str]
+    running: Mapping[str, Running], relay: Relay | None, *, grouped: Collection[str]
 ) -> dict[str, Any]:
     """See `Stack.describe`. ``grouped`` are those that play a role in a group."""
     described: dict[str, Any] = {
@@ -51,7 +51,7 @@ def describe(
         if name in described:
             described[name]["role"] = running[name].role
     if relay is not None:
-        described["relay"] = {"program": relay.program, "runtime": runtime, "log": relay.log.name}
+        described["relay"] = {"program": relay.program, "runtime": "embedded", "log": relay.log.name}
     return described
 
 
