@@ -104,4 +104,4 @@ class Contents:
 
     def describe(self) -> dict[str, Any]:
         """For the evidence: of every service its program and version, runtime, readiness (ms), options and role."""
-        return describe(self._running, self._network.relay, self.runtime, grouped=self._groups)
+        return describe(self._running, self._network.relay, grouped=self._groups)
