@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.history.levels import LEVELS, level_of
+from workbench.history.levels import LEVELS, in_short, level_of
 
 HARMLESS = [
     "",
@@ -68,3 +68,18 @@ def test_a_line_is_as_grave_as_it_says(line, level):
 def test_any_line_has_a_level(line):
     assert level_of(line) in LEVELS
     assert level_of(json.dumps({"level": line})) in LEVELS
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        ("plain", "plain"),
+        ('{"time": "now", "level": "info", "message": "request", "status": 503}', "request status=503"),
+        ('{"msg": "lost", "why": "no route", "to": "redis"}', 'lost why="no route" to=redis'),
+        ('{"level": "info"}', '{"level": "info"}'),
+        ("{torn", "{torn"),
+        ("x" * 101, "x" * 99 + "…"),
+    ],
+)
+def test_a_line_is_listed_in_short(text, listed):
+    assert in_short(text, longest=100) == listed

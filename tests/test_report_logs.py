@@ -10,7 +10,7 @@ from workbench import report
 from workbench.history import History, Window
 from workbench.history.sealed import seal
 from workbench.redact import Redactor
-from workbench.report.logs import LONGEST, MOST_BYTES, collect, in_short
+from workbench.report.logs import MOST_BYTES, collect
 
 KILL = Window(fault="kill redis", began=1.0, healed=2.0, proof="its process is gone")
 NONE = Redactor()
@@ -148,18 +148,3 @@ def test_the_section_asks_nothing_runs_nothing_and_every_log_can_be_hidden(folde
         assert f'id="log-{number}" checked> {name}' in text
         assert f".logs:has(#log-{number}:not(:checked)) .log-{number} " in text
     assert re.search(r'<li class="log-1 error under">.*<abbr title="error">✕</abbr>', text)
-
-
-@pytest.mark.parametrize(
-    ("text", "listed"),
-    [
-        ("plain", "plain"),
-        ('{"time": "now", "level": "info", "message": "request", "status": 503}', "request status=503"),
-        ('{"msg": "lost", "why": "no route", "to": "redis"}', 'lost why="no route" to=redis'),
-        ('{"level": "info"}', '{"level": "info"}'),
-        ("{torn", "{torn"),
-        ("x" * (LONGEST + 1), "x" * LONGEST + "…"),
-    ],
-)
-def test_a_line_is_listed_in_short(text, listed):
-    assert in_short(text) == listed

@@ -1,4 +1,4 @@
-"""How grave a line of a log is, whoever wrote it."""
+"""How grave a line of a log is, whoever wrote it, and what it says in short."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ _CAPITALS = re.compile(
 _SMALL = re.compile(r"(?:^|\[|\s)(error|critical|fatal|warning|warn)(?:\]|:\s)")
 _BEHIND_TIME = re.compile(r"^\S*\d\d:\d\d:\d\d\S*\s+(?:\S+\s+)?(ERROR|CRITICAL|FATAL|WARNING|WARN)\s")
 _RAISED = re.compile(r"^(?:Traceback \(most recent call last\)|(?:[\w.]+\.)?\w*(?:Error|Exception)(?::|$)|panic: )")
+
+_MESSAGE = ("message", "msg", "event")
+_TOLD = ("time", "timestamp", "ts", "t", "level", "severity", "levelname", "s", "logger")  # by its place and its mark
 
 
 def level_of(line: str) -> Level:
@@ -70,3 +73,17 @@ def _of_record(record: dict[str, Any]) -> Level:
     status = record.get("status")
     grave = isinstance(status, int) and not isinstance(status, bool) and 500 <= status < 600
     return found or ("warning" if grave else "")
+
+
+def in_short(line: str, *, longest: int) -> str:
+    """A line as it is listed: of one of JSON the message, then its other fields; cut where it is too long."""
+    if line.startswith("{") and (record := _record(line)) is not None:
+        message = next((str(record.pop(name)) for name in _MESSAGE if name in record), "")
+        others = (f"{name}={_plain(value)}" for name, value in record.items() if name not in _TOLD)
+        line = " ".join([message, *others]).strip() or line
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def _plain(value: Any) -> str:
+    plain = isinstance(value, str) and not re.search(r"[\s=]", value)
+    return value if plain else json.dumps(value, ensure_ascii=False)

@@ -6,7 +6,6 @@ its first lines and its last ones. What is left out is counted where it would st
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
@@ -18,7 +17,7 @@ from typing import Any
 
 from workbench.history import Window
 from workbench.history.disk import windows_of
-from workbench.history.levels import Level, level_of
+from workbench.history.levels import Level, in_short, level_of
 from workbench.history.logs import Arrived, numbered, read_arrivals
 from workbench.redact import Redactor
 
@@ -31,8 +30,6 @@ MOST_READ = 8 << 20
 LONGEST = 400
 """Characters of a line; the rest of it is cut."""
 
-_MESSAGE = ("message", "msg", "event")
-_TOLD = ("time", "timestamp", "ts", "t", "level", "severity", "levelname", "s", "logger")  # by its place and its mark
 _FIRST = 8
 _SHARES = (0.4, 0.4, 1.0)  # of what is left: what is grave, what is near the edge of a window, the last lines
 
@@ -168,26 +165,11 @@ def _rows(
         )
         cut = line.number - before.get(line.log, line.number - 1) - 1
         before[line.log] = line.number
-        text = in_short(redactor.text(line.text))
+        text = in_short(redactor.text(line.text), longest=LONGEST)
         at = f"{line.at:.2f}" if math.isfinite(line.at) else ""
         yield Row("line", at, line.log, line.level, text, under, cut)
     for _, _, mark in marks:
         yield mark
-
-
-def in_short(text: str) -> str:
-    """A line as it is listed: of one of JSON the message, then its other fields; cut where it is too long."""
-    if text.startswith("{"):
-        with contextlib.suppress(ValueError):
-            fields = json.loads(text)
-            message = next((str(fields.pop(name)) for name in _MESSAGE if name in fields), "")
-            others = (f"{name}={_plain(value)}" for name, value in fields.items() if name not in _TOLD)
-            text = " ".join([message, *others]).strip() or text
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) and not re.search(r"[\s=]", value) else json.dumps(value, ensure_ascii=False)
 
 
 def _marks(runs: Sequence[str], windows: Sequence[Sequence[Window]]) -> Iterator[tuple[int, float, Row]]:

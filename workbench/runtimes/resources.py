@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from workbench.errors import ServiceError
 
 _PER_S, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
-_STATE, _PARENT, _CPU, _THREADS, _RSS = 0, 1, slice(11, 15), 17, 21  # of the fields of /proc/<pid>/stat after the name
+_STATE, _PARENT, _CPU, _THREADS, _BEGAN, _RSS = 0, 1, slice(11, 15), 17, 19, 21  # of /proc/<pid>/stat after the name
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,13 @@ def measure(pid: int) -> Resources:
             pages += int(fields[_RSS])
             descriptors += _descriptors(member)
     return Resources(ticks / _PER_S, pages * _PAGE, descriptors)
+
+
+def age_s(pid: int) -> float:
+    """Seconds since a process was started. Raises `ServiceError` when it has ended."""
+    if not (fields := _stat(pid)):
+        raise ServiceError(f"Process {pid} has ended.")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[_BEGAN]) / _PER_S
 
 
 def _tree(pid: int) -> Iterator[tuple[int, list[bytes]]]:

@@ -12,6 +12,7 @@ from workbench.runtimes.running import Running
 from workbench.services import Service
 from workbench.stack.book import describe
 from workbench.stack.groups import find_primary, the_group
+from workbench.stack.health import Health, look
 from workbench.stack.instances import further
 from workbench.stack.network import CLIENT, Network
 
@@ -101,6 +102,11 @@ class Contents:
     def deaths(self) -> list[Death]:
         """Services that ended although nobody asked them to, in order. Kills and stops by hand or fault don't count."""
         return sorted(self._deaths, key=lambda death: death.at_ns)
+
+    def health(self, *, timeout_s: float = 0.5) -> Health:
+        """How every service is now, asked all at once: a table. Whoever does not answer within ``timeout_s`` seconds
+        does not answer. Raises nothing for what is broken: that is what it shows."""
+        return look(self._services, self._running, state=self._state, timeout_s=timeout_s, secrets=self.secrets)
 
     def describe(self) -> dict[str, Any]:
         """For the evidence: of every service its program and version, runtime, readiness (ms), options and role."""

@@ -1,0 +1,180 @@
+"""How the services of a stack are at this moment: `Stack.health`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from workbench.errors import ServiceError, UsageError, WorkbenchError
+from workbench.history.levels import in_short
+from workbench.runtimes.readiness import how_it_ended
+from workbench.runtimes.resources import Resources, age_s
+from workbench.runtimes.running import Running
+
+MASK = "[redacted]"
+LONGEST = 70
+"""Characters of the last line of a log, and of a reason."""
+
+_HEADS = ("service", "state", "program", "ready in", "answers in", "memory", "CPU", "descriptors", "since", "last line")
+_NOT_KNOWN = "–"
+
+
+@dataclass(frozen=True)
+class State:
+    """One service at one moment. What is not known of it, or does not make sense, is None or empty."""
+
+    service: str
+    state: str  # "running", "paused", "elsewhere", "not started", or how it ended
+    program: str = ""
+    ready_ms: float | None = None
+    answer_ms: float | None = None
+    no_answer: str = ""  # why it gave none
+    resources: Resources | None = None
+    since_s: float | None = None  # how long it has been running
+    last_line: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it answers."""
+        return self.answer_ms is not None
+
+    def cells(self) -> tuple[str, ...]:
+        """As the table shows it, a text for each of its columns."""
+        used = self.resources
+        return (
+            self.service,
+            self.state,
+            self.program or _NOT_KNOWN,
+            _NOT_KNOWN if self.ready_ms is None else f"{self.ready_ms:,.0f} ms",
+            self.no_answer if self.answer_ms is None else f"{self.answer_ms:,.1f} ms",
+            _NOT_KNOWN if used is None else f"{used.rss_bytes / 1e6:,.1f} MB",
+            _NOT_KNOWN if used is None else f"{used.cpu_s:,.2f} s",
+            _NOT_KNOWN if used is None else f"{used.descriptors:,}",
+            _NOT_KNOWN if self.since_s is None else _for(self.since_s),
+            self.last_line or _NOT_KNOWN,
+        )
+
+
+@dataclass(frozen=True)
+class Health:
+    """All services of a stack at one moment, as a table."""
+
+    states: tuple[State, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether all of them answer."""
+        return all(state.ok for state in self.states)
+
+    def __getitem__(self, service: str) -> State:
+        return next(state for state in self.states if state.service == service)
+
+    def __repr__(self) -> str:
+        rows = [_HEADS, *(state.cells() for state in self.states)]
+        wide = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
+        table = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, wide, strict=True)).rstrip() for row in rows)
+        return "\n".join([self.headline, *table])
+
+    @property
+    def headline(self) -> str:
+        """The whole table in a sentence."""
+        answering = sum(state.ok for state in self.states)
+        if answering == len(self.states):
+            return f"All {answering} services answer" if answering != 1 else f"{self.states[0].service} answers"
+        silent = ", ".join(state.service for state in self.states if not state.ok)
+        return f"{answering} of {len(self.states)} services answer; no answer of {silent}"
+
+    def _repr_html_(self) -> str:
+        cell = "text-align:left;vertical-align:top;padding:3px 14px 3px 0;border:0"
+        heads = "".join(f'<th scope="col" style="{cell};font-weight:600;opacity:.7">{head}</th>' for head in _HEADS)
+        rows = "".join(_row(state, cell) for state in self.states)
+        return (
+            f'<p style="margin:4px 0">{html.escape(self.headline)}</p><table style="border-collapse:collapse">'
+            f'<thead><tr style="background:none">{heads}</tr></thead><tbody>{rows}</tbody></table>'
+        )
+
+
+def look(
+    names: Iterable[str], running: Mapping[str, Running], *, state: str, timeout_s: float, secrets: Collection[str]
+) -> Health:
+    """See `Stack.health`. ``state`` is that of the stack, for those that are not there."""
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
+        raise UsageError(f"timeout_s is how many seconds an answer may take, above 0; got {timeout_s!r}.")
+    there = list(names)
+    see = partial(_see, running=running, state=state, timeout_s=timeout_s, secrets=secrets)
+    with ThreadPoolExecutor(max(len(there), 1), thread_name_prefix="health") as pool:
+        return Health(tuple(pool.map(see, there)))
+
+
+def _see(name: str, *, running: Mapping[str, Running], state: str, timeout_s: float, secrets: Collection[str]) -> State:
+    if name not in running:
+        return State(name, state, no_answer=_NOT_KNOWN)
+    one = running[name]
+    last = _without(one.logs(1).strip(), secrets)
+    if not one.alive:
+        ended = "not started" if one.returncode is None else f"it {how_it_ended(one.returncode)}"
+        return State(name, ended, one.program, one.ready_ms, no_answer=_NOT_KNOWN, last_line=last)
+    answer_ms, why = _ask(one, timeout_s)
+    return State(
+        name,
+        "paused" if one.paused else "elsewhere" if one.runtime == "elsewhere" else "running",
+        one.program,
+        one.ready_ms,
+        answer_ms,
+        _without(why, secrets),
+        _resources(one),
+        _since_s(one),
+        last,
+    )
+
+
+def _ask(one: Running, timeout_s: float) -> tuple[float | None, str]:
+    """Milliseconds of one round trip to its own port, or why there was none."""
+    try:
+        return one.ask(timeout_s=timeout_s) * 1e3, ""
+    except TimeoutError:
+        return None, f"no answer within {timeout_s:g} s"
+    except (OSError, WorkbenchError) as error:
+        return None, str(error) or type(error).__name__
+    except Exception as error:  # of a service of a stranger's own class
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _resources(one: Running) -> Resources | None:
+    try:
+        return one.resources()
+    except WorkbenchError:
+        return None
+
+
+def _since_s(one: Running) -> float | None:
+    try:
+        return age_s(one.pid) if one.pid else None
+    except ServiceError:
+        return None
+
+
+def _without(text: str, secrets: Collection[str]) -> str:
+    """A short text for one cell, without secrets."""
+    for secret in secrets:
+        text = text.replace(secret, MASK) if secret else text
+    return in_short(" ".join(text.split()), longest=LONGEST)
+
+
+def _for(seconds: float) -> str:
+    """How long it has been so: "3.2 s", "5 min", "2.5 h"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s ago"
+    return f"{seconds / 60:.0f} min ago" if seconds < 3600 else f"{seconds / 3600:.1f} h ago"
+
+
+def _row(state: State, cell: str) -> str:
+    bad = "" if state.ok else ";font-weight:600"
+    cells = "".join(
+        f'<td style="{cell}{bad if column < 5 else ""}">{html.escape(text)}</td>'
+        for column, text in enumerate(state.cells())
+    )
+    return f'<tr style="background:none;border-top:1px solid rgba(128,128,128,.35)">{cells}</tr>'
