@@ -167,6 +167,35 @@ def test_clients_are_dealt_out_over_instances_and_logged_in_once_each(stack, des
     assert len(set(urls)) == 2
 
 
+def test_a_system_that_runs_elsewhere_is_asked_by_the_name_of_its_host(stack, tmp_path):
+    port = stack["app"].port
+    path = tmp_path / "elsewhere.py"
+    path.write_text(
+        textwrap.dedent(
+            f"""
+            import httpx
+            from workbench import System
+
+            system = System("shop", url="http://localhost:{port}")
+
+            @system.operation
+            async def connect(urls, token):
+                assert urls["app.host"] == "localhost:{port}" and "#" not in urls["app"]
+                return httpx.AsyncClient(base_url=urls["app"], headers={{"Host": urls["app.host"]}})
+
+            @system.operation
+            async def echo(connection, text):
+                (await connection.get("/")).raise_for_status()
+                return text
+            """
+        )
+    )
+    with Stack(app=System("shop", url=f"http://localhost:{port}")) as other:
+        history = ask(other, Echoes(str(path)))
+    assert history
+    assert {operation.error for operation in history} == {""}
+
+
 def test_a_login_that_fails_ends_the_run_before_it_begins(stack, describe):
     path = describe(login="@system.operation\n    async def login(urls, user): raise ValueError('no such\\nuser')")
     with pytest.raises(DriverError, match=r"login of .*asked.py:system raised ValueError: no such user. .* doctor"):

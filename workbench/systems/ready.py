@@ -16,6 +16,8 @@ PAD = 3_000
 """Bytes of one header: servers refuse long ones, and more than 8 kB of them together."""
 PADS = 2
 """Headers of one request."""
+MOST_READ = 65_536
+"""Bytes of an answer that are read at most."""
 SHOWN = 200
 """Characters of an answer that a message shows."""
 _QUIET_S = 0.05
@@ -121,17 +123,15 @@ def _get(wire: Wire, path: str, host: str, *, padding: int = 0) -> tuple[int, st
     if status is None:
         raise ConnectionError(f"GET {path} was answered with what is no HTTP: {line[:SHOWN]!r}")
     answer = line.decode(errors="replace")
-    if not 200 <= int(status[1]) < 300:
-        answer += _body(wire)
-    return int(status[1]), answer
+    return int(status[1]), answer + _body(wire)
 
 
 def _body(wire: Wire) -> str:
-    """As much of the body as comes without waiting for the end of a connection that stays open."""
+    """The body, if its length is told: else its end may never come, on a connection that is kept."""
     length = 0
     while header := wire.line():
         name, _, value = header.partition(b":")
         if name.strip().lower() == b"content-length":
             length = int(value)
-    body = wire.take(min(length, SHOWN)).decode(errors="replace")
+    body = wire.take(min(length, MOST_READ))[:SHOWN].decode(errors="replace")
     return f": {' '.join(body.split())}" if body.strip() else ""
