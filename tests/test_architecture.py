@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "workbench"
 
-WAIST = ["errors", "progress", "history"]
+WAIST = ["errors", "guard", "progress", "history"]
 MACHINE_ROOM = [
     *WAIST, "tls", "services", "systems", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver", "runs",
     "tested", "standing",

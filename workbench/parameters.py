@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,10 @@ class Given:
     where: str
     values: Mapping[str, Any]
     texts: bool = False
+
+    def without(self, names: Collection[str]) -> Given:
+        """The same but for these names."""
+        return replace(self, values={name: value for name, value in self.values.items() if name not in names})
 
 
 def declared(notebook: Mapping[str, Any], *, name: str) -> tuple[Parameter, ...]:

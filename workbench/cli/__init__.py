@@ -68,6 +68,12 @@ def run(
     cell_timeout: Annotated[
         float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one cell may run.")
     ] = 600.0,
+    break_production: Annotated[
+        bool,
+        typer.Option(
+            "--break-production", help="Faults and load also where the profile says production: true; see its file."
+        ),
+    ] = False,
 ) -> None:
     """Execute notebooks and say what became of their claims."""
     if not math.isfinite(cell_timeout):
@@ -83,6 +89,7 @@ def run(
         texts=dict(map(_pair, parameter or [])),
         parallel=jobs,
         cell_timeout_s=cell_timeout,
+        break_production=break_production,
     )
     raise typer.Exit(code)
 
@@ -106,11 +113,41 @@ def show(name: Annotated[str, typer.Argument(help="A notebook, by name or path."
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    system: Annotated[
+        str | None,
+        typer.Option(
+            "--system", metavar="FILE", help="Try a system of yours instead: start it, ask for everything once."
+        ),
+    ] = None,
+    runtime: Annotated[
+        str, typer.Option("--runtime", help="How its services are started: embedded or docker.")
+    ] = "embedded",
+) -> None:
     """Whether this machine has what the experiments need, tried for real; and what to do where it has not."""
+    if system is not None:
+        from workbench.cli.trying import try_system
+
+        raise typer.Exit(try_system(system, runtime=runtime))
     from workbench.cli.doctor import examine
 
     raise typer.Exit(examine())
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(help="What the notebook is called: checkout_flow.")]) -> None:
+    """Write a notebook to begin with into the folder notebooks; it runs as it stands."""
+    from workbench.cli.beginning import begin_notebook
+
+    begin_notebook(name)
+
+
+@app.command("new-system")
+def new_system(path: Annotated[Path, typer.Argument(help="The file to write: shop_system.py.")]) -> None:
+    """Write a description of a system of yours to begin with."""
+    from workbench.cli.beginning import begin_system
+
+    begin_system(path)
 
 
 @app.command()

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench import report
+from workbench import guard, report
+from workbench.cli.allowing import allow
 from workbench.cli.project import Notebook, Project, known_parameters
 from workbench.cli.screen import Screen
 from workbench.errors import UsageError, WorkbenchError
@@ -33,6 +34,8 @@ def run_notebooks(
     texts: Mapping[str, str],
     parallel: int,
     cell_timeout_s: float,
+    keep: bool = False,
+    break_production: bool = False,
 ) -> int:
     """Execute the notebooks that are meant; the exit code of the run.
 
@@ -42,16 +45,18 @@ def run_notebooks(
     notebooks = project.select(names, every=every, expression=expression)
     if len({notebook.name for notebook in notebooks}) < len(notebooks):
         raise UsageError(f"Two of the notebooks have the same name: {', '.join(n.name for n in notebooks)}.")
+    given = _given(project, profile=profile, files=files, texts=texts)
+    environment = allow([(place.where, place.values) for place in given], asked=break_production)
     chosen = resolve(
         {notebook.name: notebook.parameters for notebook in notebooks},
-        _given(project, profile=profile, files=files, texts=texts),
+        [place.without(guard.RESERVED) for place in given],
         known=known_parameters(project.notebooks),
     )
     began = time.monotonic()
     outputs = Path(os.environ.get(OUTPUTS) or project.root / "outputs").absolute()
     folder = new_run_folder(outputs, [notebook.name for notebook in notebooks])
     point_latest(folder)  # from here on nobody takes an older run for this one, however it ends
-    jobs = [_job(notebook, folder, chosen[notebook.name]) for notebook in notebooks]
+    jobs = [_job(notebook, folder, chosen[notebook.name], environment=environment) for notebook in notebooks]
     redactor = Redactor.known({name: value for job in jobs for name, value in job.parameters.items()})
     screen = Screen(redactor=redactor)
     with screen.watching(jobs):
@@ -79,10 +84,10 @@ def _given(project: Project, *, profile: str | None, files: Sequence[Path], text
     return [*given, Given("-p", texts, texts=True)]
 
 
-def _job(notebook: Notebook, folder: Path, parameters: Mapping[str, Any]) -> Job:
+def _job(notebook: Notebook, folder: Path, parameters: Mapping[str, Any], *, environment: Mapping[str, str]) -> Job:
     place = folder / notebook.name
     place.mkdir()
-    return Job(notebook.name, notebook.path, place, parameters, title=notebook.title)
+    return Job(notebook.name, notebook.path, place, parameters, title=notebook.title, environment=environment)
 
 
 def _keep_results(folder: Path, ended: Sequence[Ended], *, code: int, seconds: float, redactor: Redactor) -> None:

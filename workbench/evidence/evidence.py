@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from workbench import guard
 from workbench.checkers import Finding, Verdict, merge
 from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError, nearest
 from workbench.evidence import surroundings, table
@@ -57,6 +58,7 @@ class Evidence:
         self._display = f"workbench-evidence-{next(_numbers)}"
         self._shown = False
         self._concluded = False
+        self._noted = len(guard.notes)
         self._write_environment()
         self._write()
 
@@ -64,6 +66,11 @@ class Evidence:
     def claims(self) -> tuple[Claim, ...]:
         """The claims in the order in which they were stated."""
         return tuple(self._claims.values())
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done less of than was asked for, because the profile allows no more."""
+        return tuple(dict.fromkeys(guard.notes[self._noted :]))
 
     @property
     def verdict(self) -> Verdict:
@@ -113,10 +120,10 @@ class Evidence:
         raise _quiet(self._error())
 
     def __repr__(self) -> str:
-        return table.as_text(self.claims, left_out=self.left_out)
+        return table.as_text(self.claims, left_out=self.left_out, notes=self.notes)
 
     def _repr_html_(self) -> str:
-        return table.as_html(self.claims, left_out=self.left_out)
+        return table.as_html(self.claims, left_out=self.left_out, notes=self.notes)
 
     def _ipython_display_(self) -> None:
         self._shown = True
@@ -162,6 +169,7 @@ class Evidence:
             "notebook": self.notebook,
             "claims": [claim.record() for claim in self.claims],
             "left_out": dict(self.left_out),
+            "notes": list(self.notes),
             "verdict": self.verdict,
             "concluded": self._concluded,
             "exit_code": self._exit_code(),

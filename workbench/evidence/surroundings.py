@@ -14,6 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from workbench import guard
+from workbench.errors import UsageError
+
 
 def interactive() -> bool:
     """Whether a person can run a cell again: a kernel or shell that may ask questions (papermill's may not)."""
@@ -55,6 +58,7 @@ def environment(folder: Path, *, notebook: str, parameters: Mapping[str, Any]) -
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": dict(parameters),
         "seed": parameters.get("seed"),
+        "profile": _profile(),
         "services": _services(folder),
         "git": _git(),
         "machine": {
@@ -85,6 +89,14 @@ def _services(folder: Path) -> Any:
         return json.loads((folder / "services.json").read_text())
     except (OSError, ValueError):
         return []
+
+
+def _profile() -> dict[str, Any]:
+    """What the profile says of itself; see `workbench.guard`."""
+    try:
+        return guard.current().told()
+    except UsageError as error:
+        return {"wrong": str(error)}
 
 
 def _git() -> dict[str, Any] | None:

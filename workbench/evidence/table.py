@@ -32,8 +32,11 @@ def footnote(text: str) -> str:
     return f'<div style="margin:2px 0 6px;opacity:.7;font-size:88%">{html.escape(text)}</div>'
 
 
-def as_text(claims: Sequence[Claim], *, left_out: Mapping[str, str]) -> str:
-    """A line per claim: verdict, name, sentence, and what was measured on the next line; last what is not stated."""
+def as_text(claims: Sequence[Claim], *, left_out: Mapping[str, str], notes: Sequence[str] = ()) -> str:
+    """A line per claim: verdict, name, sentence, and what was measured on the next line; last what is not stated.
+
+    ``notes`` are sentences that hold for all of them.
+    """
     wide = max(len(claim.name) for claim in claims)
     rows = [f"{len(claims)} claim{'s' * (len(claims) != 1)}: {summary(claims)}"]
     for claim in claims:
@@ -43,10 +46,10 @@ def as_text(claims: Sequence[Claim], *, left_out: Mapping[str, str]) -> str:
             rows.append(f"{'':{wide + 15}}{claim.text}")
     if left_out:
         rows.append(f"not stated here: {reasons(left_out)}")
-    return "\n".join(rows)
+    return "\n".join([*rows, *notes])
 
 
-def as_html(claims: Sequence[Claim], *, left_out: Mapping[str, str]) -> str:
+def as_html(claims: Sequence[Claim], *, left_out: Mapping[str, str], notes: Sequence[str] = ()) -> str:
     """The same as a table, readable on light and dark pages and without colours."""
     heads = "".join(
         f'<th scope="col" style="{_CELL};padding-bottom:3px;font-weight:600;opacity:.7">{head}</th>'
@@ -58,7 +61,7 @@ def as_html(claims: Sequence[Claim], *, left_out: Mapping[str, str]) -> str:
         '<colgroup><col style="width:9.6em"><col style="width:46%"><col></colgroup>'
         f'<thead><tr style="background:none">{heads}</tr></thead>'
         f"<tbody>{''.join(_row(claim) for claim in claims)}</tbody></table>"
-        f"{footnote(f'Not stated here. {reasons(left_out)}') if left_out else ''}</div>"
+        f"{footnote(f'Not stated here. {reasons(left_out)}') if left_out else ''}{''.join(map(footnote, notes))}</div>"
     )
 
 

@@ -35,6 +35,8 @@ class Job:
     folder: Path
     parameters: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What its kernel finds in its environment beside that of the command."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _run_on_kernel(job: Job, live: _Live, *, cwd: Path, cell_timeout_s: float) -
     logs.mkdir(parents=True, exist_ok=True)
     told = _progress_file(job)
     _append(told, {"event": "begin"})
-    env = {**os.environ, RUN: str(job.folder), progress.VARIABLE: str(told)}
+    env = {**os.environ, **job.environment, RUN: str(job.folder), progress.VARIABLE: str(told)}
     kernel = Kernel(cwd=cwd, env=env, log=logs / "kernel.log")
     with live.kernel(kernel):
         with imports.direct():  # while the kernel starts

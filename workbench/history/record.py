@@ -34,11 +34,11 @@ class History:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Of the run: ``duration_s``, ``rate_hz`` (None: closed loop; of steps the highest), ``opening_s``, ``seed``,
     ``clients``, ``drivers``, ``timeout_s``, ``steady``, ``started`` (ISO UTC), ``workloads``, ``faults``, ``lost_rows``
-    (rows of a damaged file that could not be read), ``path``. Of the load: ``due`` and ``started_of_due`` (starts the
-    schedule asked for, and those made), ``late_starts`` (of idle clients), ``worst_late_s``, ``driver_cpu_s`` (of the
-    busiest driver), ``driver_rss_bytes`` (``before`` clients connect and at the ``end``, of all drivers),
-    ``service_rss_bytes`` (of each service by its name, ``before`` and ``loaded``: right before the first fault or the
-    end of the load).
+    (rows of a damaged file that could not be read), ``path``; if the profile allows less than was asked for,
+    ``lowered``: what, in words. Of the load: ``due`` and ``started_of_due`` (starts the schedule asked for, and those
+    made), ``late_starts`` (of idle clients), ``worst_late_s``, ``driver_cpu_s`` (of the busiest driver),
+    ``driver_rss_bytes`` (``before`` clients connect and at the ``end``, of all drivers), ``service_rss_bytes`` (of each
+    service by its name, ``before`` and ``loaded``: right before the first fault or the end of the load).
     With a rate in steps, ``steps``: of each ``begin_s``, ``rate_hz``, ``due``, ``started``, ``late``,
     ``driver_busy_s``. Of watching the services, ``sampling``: ``sample_s``, ``cpu_s``."""
     samples: Samples = field(default_factory=Samples)
@@ -198,6 +198,8 @@ class History:
         text = f"{len(self):,} operations by {clients} clients in {self.duration_s:.1f} s: {counts}"
         if self.windows:
             text += "; " + ", ".join(map(str, self.windows))
+        if lowered := self.facts.get("lowered"):
+            text += f"; lowered by the profile: {', '.join(lowered)}"
         if self.doubts:
             text += "; in doubt: " + "; ".join(map(str, self.doubts))
         return text

@@ -17,6 +17,7 @@ from workbench.history import Doubt, History, disk
 from workbench.history.folder import run_folder
 from workbench.history.recorder import cannot_write
 from workbench.history.samples import Samples
+from workbench.runs import guard
 from workbench.runs.judging import died, load, saturated, unsteady
 from workbench.runs.live import Live
 from workbench.runs.plan import Plan, make_plan
@@ -62,7 +63,8 @@ def run(
     workloads whose connecting is an operation take to connect, one after the other, before anything else is asked.
     ``drivers`` processes play the clients. ``steady`` is the share of operations, at least 20, that must be ok
     before the first fault, else the run stops there.
-    The same ``seed`` asks the same operations at the same times.
+    The same ``seed`` asks the same operations at the same times. Load is kept within what the profile allows, and
+    against production it is refused, unless it was asked for twice (`workbench.guard`).
 
     Whatever happened, every fault is healed and every driver has ended when this returns or raises. What makes the
     record undecidable (an unproven fault, a saturated driver, a service that died, Ctrl-C ...) is a `Doubt` in it.
@@ -70,21 +72,23 @@ def run(
     Raises `UsageError` before anything starts; `DriverError`, `FaultError` and `HistoryError` when load, fault or
     record cannot be made. What was recorded until then stays in the outputs folder and can be read.
     """
+    kept = guard.allowed(clients=clients, drivers=drivers, rate_hz=rate_hz)
     plan = make_plan(
         stack,
         workload,
         faults=faults,
-        clients=clients,
-        rate_hz=rate_hz,
+        clients=kept.clients,
+        rate_hz=kept.rate_hz,
         duration_s=duration_s,
         seed=seed,
-        drivers=drivers,
+        drivers=kept.drivers,
         timeout_s=timeout_s,
         steady=steady,
         opening_s=opening_s,
     )
     folder = _new_folder()
-    disk.begin(folder, {**plan.facts(), "started": datetime.now(UTC).isoformat(timespec="milliseconds")})
+    lowered = {"lowered": kept.lowered} if kept.lowered else {}
+    disk.begin(folder, {**plan.facts(), **lowered, "started": datetime.now(UTC).isoformat(timespec="milliseconds")})
     live = Live(duration_s=plan.duration_s)
     try:
         return _Run(stack, plan, folder, live).conduct()
