@@ -31,7 +31,7 @@ class UnderTest:
     """A system under test, as `under_test` finds it: what to start, what to ask, and which claims make sense of it."""
 
     name: str
-    services: Mapping[str, object]
+    services: Mapping[str, Any]
     """What to hand to a stack: ``Stack(**tested.services)``. The application is the last, and called ``app``."""
     lists: Mapping[str, Any]
     """Workloads whose writes can be looked for: of the reference by the store that keeps them, of a system of yours

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,23 +39,27 @@ class Row(NamedTuple):
 def examine() -> int:
     """Print the table; exit code 0, or 3 if something that every experiment needs is missing."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for heading in ("", "what", "seen"):
-        table.add_column(heading, no_wrap=heading != "seen")
-    shapes = {"ok": "[#3d9bf0]●[/]", "note": "[#e59400]▲[/]", "missing": "[#ff3d9e]✕[/]"}
-    rows = []
     with console.status("Trying the services"):
-        for row in _rows():
-            rows.append(row)
-            cure = f"\n[dim]{escape(row.cure)}[/]" if row.cure else ""
-            table.add_row(shapes[row.state], row.what, escape(row.seen) + cure)
-    console.print(table)
+        rows = list(_rows())
+    print_rows(console, rows)
     lacking = [row.what for row in rows if row.state == "missing"]
     if lacking:
         console.print(f"\nNot every experiment can run here: see {', '.join(lacking)}.")
         return 3
     console.print("\nEverything the experiments need is here.")
     return 0
+
+
+def print_rows(console: Console, rows: Iterable[Row]) -> None:
+    """As a table, each cure below what was seen."""
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
+    for heading in ("", "what", "seen"):
+        table.add_column(heading, no_wrap=heading != "seen")
+    shapes = {"ok": "[#3d9bf0]●[/]", "note": "[#e59400]▲[/]", "missing": "[#ff3d9e]✕[/]"}
+    for row in rows:
+        cure = f"\n[dim]{escape(row.cure)}[/]" if row.cure else ""
+        table.add_row(shapes[row.state], row.what, escape(row.seen) + cure)
+    console.print(table)
 
 
 def _rows() -> Iterator[Row]:
