@@ -23,68 +23,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from workbench.errors import ServiceError
-from workbench.runtimes import supervisor
+from workbench.runtimes import outliving, supervisor
+from workbench.runtimes.child import Child as Child
+from workbench.runtimes.folders import belong_to
 from workbench.runtimes.limits import allow_many_files
 
 PROGRAM = supervisor.__file__
-
-
-class Child:
-    """One process under the supervisor. ``stdin`` and ``stdout`` are line-buffered text when pipes were asked for."""
-
-    def __init__(self, keeper: Keeper, argv: Sequence[str], on_exit: Callable[[Child], None] | None) -> None:
-        self.argv, self.title = tuple(argv), Path(argv[0]).name
-        self.pid = 0
-        self.returncode: int | None = None
-        self.ended_ns: int | None = None
-        self.stdin: TextIO | None = None
-        self.stdout: TextIO | None = None
-        self._keeper = keeper
-        self._on_exit = on_exit
-        self._ended = threading.Event()
-
-    def __repr__(self) -> str:
-        state = "running" if self.alive else f"ended with {self.returncode}"
-        return f"process {self.pid} ({self.title}), {state}"
-
-    @property
-    def alive(self) -> bool:
-        return self.returncode is None
-
-    def wait(self, timeout_s: float | None = None) -> int | None:
-        """The return code (negative: the signal that ended it), None if it still runs after ``timeout_s`` seconds."""
-        self._ended.wait(timeout_s)
-        return self.returncode
-
-    def signal(self, number: int) -> bool:
-        """Send a signal to this process alone; False when it has ended already."""
-        return self.alive and bool(self._keeper._ask("signal", pid=self.pid, signal=int(number))["sent"])
-
-    def signal_tree(self, number: int) -> int:
-        """Send a signal to this process and everything below it; how many there were."""
-        return self._keeper._ask("tree", pid=self.pid, signal=int(number))["sent"] if self.alive else 0
-
-    def kill(self, *, timeout_s: float = 5.0) -> None:
-        """SIGKILL it and everything below it, and wait until it is gone."""
-        self.signal_tree(signal.SIGKILL)
-        if self.wait(timeout_s) is None:
-            raise ServiceError(f"{self!r} did not end within {timeout_s:g} s of SIGKILL: the kernel holds it.")
-
-    def close(self) -> None:
-        """Close our ends of its pipes."""
-        for pipe in (self.stdin, self.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-
-    def _end(self, code: int, at_ns: int) -> None:
-        self.returncode, self.ended_ns = code, at_ns
-        self._ended.set()
-        if self._on_exit is not None:
-            self._on_exit(self)
 
 
 class _Answer:
@@ -118,6 +65,7 @@ class Keeper:
         self._waiting: dict[int, _Answer] = {}
         self._children: dict[int, Child] = {}
         self.ended = ""  # why, once the supervisor is gone
+        self.outlives = False
         self._reader = threading.Thread(target=self._read, name="workbench-supervisor", daemon=True)
         self._reader.start()
 
@@ -136,6 +84,7 @@ class Keeper:
         user: tuple[int, int] | None = None,
         namespace: bool = False,
         inside: int | None = None,
+        mortal: bool = False,
         on_exit: Callable[[Child], None] | None = None,
     ) -> Child:
         """Start a program in a session of its own. It and all it starts end, at the latest, with this process.
@@ -143,7 +92,8 @@ class Keeper:
         ``env`` is the whole environment (None: this process's own). Standard error, and standard output unless
         ``pipes``, are appended to ``log`` (None: thrown away). ``user`` (uid, gid) needs root; ``namespace`` runs it as
         an ordinary user of its own user namespace. ``inside`` is the pid of another child that runs: it sees that one's
-        mounts. ``on_exit`` is called in the reader's thread: it must not block.
+        mounts. ``mortal``: it ends with this process even where others stay (`outlive`). ``on_exit`` is called in the
+        reader's thread: it must not block.
         Raises `ServiceError` when the program cannot be started.
         """
         if isinstance(argv, str) or not argv:
@@ -160,6 +110,7 @@ class Keeper:
             user=user,
             namespace=namespace,
             inside=inside,
+            mortal=mortal,
         )
         if pipes:
             inward, outward = answer.descriptors
@@ -178,6 +129,12 @@ class Keeper:
     def last(self, argv: Sequence[str]) -> None:
         """Have this run at the very end, when everything else has ended, however it ends. Twice the same is once."""
         self._ask("last", argv=[os.fspath(part) for part in argv])
+
+    def outlive(self, heir: int) -> None:
+        """Have it all stay when this process has ended, for as long as the process ``heir`` lives (`outliving`)."""
+        self._ask("outlive", heir=heir)
+        self.outlives = True
+        belong_to(self.pid)
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
         """End the supervisor, and with it every process and folder it keeps."""
@@ -272,11 +229,13 @@ def keeper() -> Keeper:
     with _lock:
         if _current is None or _current.ended:
             _current = Keeper()
+            if heir := outliving.heir():
+                _current.outlive(heir)
         return _current
 
 
 def _at_exit() -> None:
-    if _current is not None:
+    if _current is not None and not _current.outlives:
         _current.stop()
 
 

@@ -10,12 +10,13 @@ in about 20 ms. It lives in its own session, so neither Ctrl-C nor a kill of the
 
 Messages are JSON, one per SOCK_SEQPACKET datagram. Requests carry an ``id`` that the answer repeats:
 
-    {"id", "do": "spawn", "argv", "env", "cwd", "log", "pipes", "user": [uid, gid], "namespace", "inside": pid}
-                                             → {"id", "pid"} (with pipes: descriptors of its stdin and stdout)
+    {"id", "do": "spawn", "argv", "env", "cwd", "log", "pipes", "user": [uid, gid], "namespace", "inside": pid,
+     "mortal": bool}                         → {"id", "pid"} (with pipes: descriptors of its stdin and stdout)
     {"id", "do": "signal", "pid", "signal"}  → {"id", "sent": bool}            the process alone
     {"id", "do": "tree", "pid", "signal"}    → {"id", "sent": number}          it and all its descendants
     {"id", "do": "keep" | "forget", "folder"}→ {"id"}                          remove this folder at the end, or don't
     {"id", "do": "last", "argv"}             → {"id"}                          run this once everything has ended
+    {"id", "do": "outlive", "heir": pid}     → {"id"}                          see outliving.py
     {"do": "stop"}                           → kills everything, removes the folders, closes the socket
 
 Unasked it reports ``{"exit": pid, "code": returncode, "at": monotonic_ns}`` as soon as a process it started ends
@@ -37,7 +38,7 @@ import time
 from typing import Any, NoReturn
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+PR_SET_CHILD_SUBREAPER = 36
 LARGEST_MESSAGE = 1 << 20
 QUIET = (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE)
 
@@ -78,6 +79,8 @@ class Supervisor:
         self.folders: list[str] = []
         self.last_acts: list[list[str]] = []  # what is run at the very end
         self.running: set[int] = set()  # processes started here and not yet reaped
+        self.mortal: set[int] = set()  # of them, who ends with the owner where the others outlive it
+        self.outliving: Any = None
         self.creators: set[int] = set()  # reaped ones: whoever of them left shared memory behind
 
     # --- the loop
@@ -112,6 +115,8 @@ class Supervisor:
                 self.reap()
             if self.channel.fileno() in ready and not self.answer():
                 break
+        if self.outliving is not None:
+            self.outliving.serve(self, woken, stopping)
 
     def answer(self) -> bool:
         """One request; False when the owner is gone or says stop."""
@@ -123,6 +128,7 @@ class Supervisor:
             return False
         request = json.loads(message)
         if request["do"] == "stop":
+            self.outliving = None
             return False
         descriptors: list[int] = []
         try:
@@ -158,11 +164,14 @@ class Supervisor:
             opened += [log]
             failure, report = os.pipe()
             opened += [failure, report]
+            becoming = beside("becoming")
             pid = os.fork()
             if pid == 0:
-                self.become(request, child_in, log if child_out < 0 else child_out, log, report)
+                becoming.become(request, child_in, log if child_out < 0 else child_out, log, report)
             os.close(opened.pop())  # our copy of `report`, else the read below never ends
             self.running.add(pid)
+            if request["mortal"]:
+                self.mortal.add(pid)
             trouble = os.read(failure, 4096)  # empty as soon as the program runs
         finally:
             for descriptor in opened:
@@ -173,42 +182,6 @@ class Supervisor:
             number, _, what = trouble.decode().partition(" ")
             raise OSError(int(number), os.strerror(int(number)), what)
         return {"pid": pid}
-
-    def become(self, request: dict[str, Any], stdin: int, stdout: int, stderr: int, report: int) -> NoReturn:
-        """In the child: turn into the program. Any failure is written to ``report``, which a program's start closes."""
-        what = request["argv"][0]
-        try:
-            supervisor = os.getppid()
-            os.setsid()
-            for number, descriptor in enumerate((stdin, stdout, stderr)):
-                os.dup2(descriptor, number)
-            for handled in (*QUIET, signal.SIGTERM, signal.SIGCHLD):
-                signal.signal(handled, signal.SIG_DFL)
-            if request["namespace"] or request["inside"]:
-                namespaces = beside("namespaces")
-            if request["inside"]:
-                what = f"the disk of process {request['inside']}"
-                namespaces.enter(request["inside"])
-            if request["namespace"]:
-                what = "a user namespace of its own"
-                namespaces.own()
-            if request["user"]:
-                what = f"user {request['user'][0]}"
-                uid, gid = request["user"]
-                os.setgroups([])
-                os.setgid(gid)
-                os.setuid(uid)
-            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which would clear it
-            if os.getppid() != supervisor:
-                os._exit(127)
-            what = request["cwd"] or "/"
-            os.chdir(what)
-            what = request["argv"][0]
-            os.execvpe(what, request["argv"], request["env"])
-        except Exception as error:
-            os.write(report, f"{getattr(error, 'errno', None) or errno.EINVAL} {what}".encode())
-        finally:
-            os._exit(127)
 
     def signal(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
         pid = request["pid"]
@@ -242,6 +215,10 @@ class Supervisor:
 
     def forget(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
         self.folders = [folder for folder in self.folders if folder != request["folder"]]
+        return {}
+
+    def outlive(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:
+        self.outliving = beside("outliving").Outliving(request["heir"])
         return {}
 
     def last(self, request: dict[str, Any], _: list[int]) -> dict[str, Any]:

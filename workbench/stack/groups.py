@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from workbench.errors import NotPossible, UsageError
+from workbench.runtimes.embedded import HOST
 
 if TYPE_CHECKING:
     from workbench.runtimes.running import Running
+    from workbench.services import Service
 
 _PATIENCE_S = 0.5
 
@@ -56,6 +59,35 @@ def _ask(members: Sequence[Running], question: Callable[[Running], str]) -> list
 
     with ThreadPoolExecutor(len(members)) as pool:
         return list(pool.map(ask, members))
+
+
+Groups = Mapping[str, tuple[str, ...]]
+"""Of every member of a group, the whole of it, the first one first."""
+
+
+def hosts_apart(services: Mapping[str, Service], groups: Groups) -> dict[str, str]:
+    """Those who have peers listen each on a host of its own."""
+    own = ipaddress.ip_address(HOST)
+    return {name: str(own + n) for n, name in enumerate((one for one in groups if has_peers(one, services, groups)), 1)}
+
+
+def has_peers(name: str, services: Mapping[str, Service], groups: Groups) -> bool:
+    """Whether those of its group speak with each other both ways."""
+    return name in groups and bool(getattr(services[groups[name][0]], "peers", False))
+
+
+def used_by(name: str, services: Mapping[str, Service], groups: Groups) -> Iterator[str]:
+    """Whom a service is linked to: of a group that it uses and is not part of, all members."""
+    for used in services[name].uses:
+        group = groups.get(used, (used,))
+        if used in services:
+            yield from group if used == group[0] and name not in group else (used,)
+
+
+def needed_first(services: Mapping[str, Service], groups: Groups) -> dict[str, list[str]]:
+    """Of each service, who starts before it: the first of its group, and whom it uses."""
+    first = {name: [*groups.get(name, ())[:1], *used_by(name, services, groups)] for name in services}
+    return {name: [one for one in before if one != name] for name, before in first.items()}
 
 
 def the_group(groups: Sequence[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import shutil
 import threading
@@ -14,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from workbench import guard
 from workbench.errors import ServiceError, ServiceExited, UsageError
 from workbench.history.folder import run_folder
 from workbench.progress import tell
 from workbench.runtimes.children import Child, keeper
 from workbench.runtimes.choose import check_runtime, try_runtime
 from workbench.runtimes.death import Death
-from workbench.runtimes.embedded import HOST
 from workbench.runtimes.folders import new_folder
 from workbench.runtimes.order import start_in_order
 from workbench.runtimes.relay import Relay, relay
@@ -29,8 +28,10 @@ from workbench.services import Service
 from workbench.stack.book import claim_log, logs_folder, record
 from workbench.stack.contents import Contents
 from workbench.stack.entries import read_entries
+from workbench.stack.groups import has_peers, hosts_apart, needed_first, used_by
 from workbench.stack.inflicted import Fault, Inflicted, inflict
 from workbench.stack.instances import check_instances
+from workbench.stack.keeping import keep
 from workbench.stack.network import CLIENT, Network, check_clients
 from workbench.stack.reuse import Reuse
 
@@ -75,6 +76,7 @@ class Stack(Contents):
         self._inflicted: list[Inflicted] = []
         self._folder: Path | None = None
         self._recorded: int | None = None
+        self._kept = False  # when it is stopped: `keeping`
         self._state = "not started"
         self._scaling = threading.Lock()
         self._stopping = threading.RLock()
@@ -105,7 +107,7 @@ class Stack(Contents):
             logs = logs_folder(run_folder())
             self._folder = new_folder(keeper().keep)
             self._reuse.borrow()
-            hosts = self._hosts()
+            hosts = hosts_apart(self._services, self._groups)
             for name, service in self._services.items():
                 first = self._running.get(self._groups.get(name, (name,))[0])
                 host = {"host": hosts[name]} if name in hosts else {}
@@ -113,13 +115,16 @@ class Stack(Contents):
                 running.set_instances = partial(self._scale, name)
             with ThreadPoolExecutor(1, thread_name_prefix="relay") as pool:
                 coming = pool.submit(relay, logs / "relay.log")
-                uses = {name: [*self._groups.get(name, ())[:1], *self._used_by(name)] for name in self._services}
-                uses = {name: [use for use in used if use != name] for name, used in uses.items()}
-                start_in_order(uses, lambda name: self._start_one(name, coming), self._abandon)
+                start_in_order(
+                    needed_first(self._services, self._groups),
+                    lambda name: self._start_one(name, coming),
+                    self._abandon,
+                )
             for death in self.deaths():
                 raise ServiceExited(f"{death.service} was ready and did not last until the others were. {death}")
             self._recorded = record(run_folder() / "services.json", self.describe(), at=self._recorded)
             self._check_running()
+            self._kept = keep(self)
         except BaseException as error:
             stopped, self._state = self._state != "running", "stopping"
             self.stop()  # again, if another thread has: something may have begun since
@@ -143,6 +148,10 @@ class Stack(Contents):
         for inflicted in reversed(self._inflicted):
             with contextlib.suppress(Exception):  # what it cannot heal ends with the services
                 inflicted.heal()
+        if self._kept:
+            self._end_children()
+            keep(self)
+            return
         self._abandon()
         self._network.end()
         for running in list(self._running.values()):
@@ -159,9 +168,11 @@ class Stack(Contents):
     def inflict(self, fault: Fault) -> Inflicted:
         """Begin a fault and have it proven. A fault that shows no effect is in force all the same, with a ``doubt``.
 
-        If ``begin`` raises, healing is tried and its error raised.
+        If ``begin`` raises, healing is tried and its error raised. In production it is refused with a `UsageError`,
+        unless it was asked for twice (`workbench.guard`).
         """
         self._check_running()
+        guard.refuse(f"{fault} is")
         return inflict(self, fault, self._inflicted)
 
     @contextlib.contextmanager
@@ -187,7 +198,7 @@ class Stack(Contents):
         With ``pipes``, the child's ``stdin`` and ``stdout`` are line-buffered text.
         """
         self._check_running()
-        child = keeper().spawn(argv, env={**os.environ, **(env or {})}, cwd=cwd, log=log, pipes=pipes)
+        child = keeper().spawn(argv, env={**os.environ, **(env or {})}, cwd=cwd, log=log, pipes=pipes, mortal=True)
         self._children.append(child)
         return child
 
@@ -220,29 +231,13 @@ class Stack(Contents):
         self._running[name] = running
         return running
 
-    def _hosts(self) -> dict[str, str]:
-        """Those who have peers listen each on a host of its own."""
-        own = ipaddress.ip_address(HOST)
-        apart = [name for name in self._groups if self._has_peers(name)]
-        return {name: str(own + n) for n, name in enumerate(apart, 1)}
-
-    def _has_peers(self, name: str) -> bool:
-        return name in self._groups and bool(getattr(self._services[self._groups[name][0]], "peers", False))
-
-    def _used_by(self, name: str) -> Iterator[str]:
-        """Whom a service is linked to: of a group that it uses and is not part of, all members."""
-        for used in self._services[name].uses:
-            group = self._groups.get(used, (used,))
-            if used in self._services:
-                yield from group if used == group[0] and name not in group else (used,)
-
     def _start_one(self, name: str, coming: Future[Relay] | None = None) -> None:
         running = self._running[name]
         self._check_running()
-        if coming is not None and self._has_peers(name) and name == self._groups[name][0]:
+        if coming is not None and has_peers(name, self._services, self._groups) and name == self._groups[name][0]:
             self._network.join(coming.result())
             self._network.introduce([self._running[one] for one in self._groups[name]])
-        for used in self._used_by(name):
+        for used in used_by(name, self._services, self._groups):
             self._network.connect(running, self._running[used])
             running.place.urls[used] = self.url(used, source=name)
         running.start()
@@ -282,11 +277,14 @@ class Stack(Contents):
 
     def _abandon(self) -> None:
         """Kill everything, also what is being started in other threads."""
+        self._end_children()
+        self._kill(list(self._running))  # another thread may be adding to it
+
+    def _end_children(self) -> None:
         for child in self._children:
             with contextlib.suppress(ServiceError):  # the next one has to go all the same
                 child.kill()
             child.close()
-        self._kill(list(self._running))  # another thread may be adding to it
 
     def _kill(self, names: Sequence[str]) -> None:
         """Kill services for good: whoever is starting them is told."""
