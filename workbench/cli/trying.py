@@ -19,6 +19,7 @@ from rich.console import Console
 from workbench.cli.doctor import Row, print_rows
 from workbench.errors import ServiceError
 from workbench.history.folder import RUN
+from workbench.systems.addresses import addresses
 
 if TYPE_CHECKING:
     from workbench.stack import Stack
@@ -75,7 +76,7 @@ async def _ask(system: System, urls: dict[str, str], *, entry: str) -> list[Row]
     """In the order in which clients would: log in, connect, write, read, echo, close."""
     rows: list[Row] = []
     key, text, numbers = f"doctor-{secrets.token_hex(4)}", "is anybody there? äöü €", [1, 2]
-    urls = {"app": urls[entry], **urls}
+    urls = addresses(urls[entry], {name: url for name, url in urls.items() if name != entry}, entry=entry)
     asked = _Asked(system, rows)
     token = await asked("login", urls, f"doctor-{secrets.token_hex(4)}")
     bare = system.function("connect") is None

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qs, urlsplit
 
 from workbench.errors import DriverError, UsageError
 from workbench.systems import System, load_system
+from workbench.systems.addresses import addresses
 from workbench.workloads.asking import in_short, instances, was_refused
 from workbench.workloads.preparing import advance
 
@@ -117,9 +117,7 @@ class Clients:
         system = loaded(where)
         there = instances(urls, entry)
         others = {name: url for name, url in urls.items() if name != entry and url not in there}
-        seats = [
-            {**_addresses("app", at), **others, **_addresses(entry, at)} for at in islice(cycle(there), len(clients))
-        ]
+        seats = [addresses(at, others, entry=entry) for at in islice(cycle(there), len(clients))]
         users = [f"{run}-{client}" for client in clients[::sockets]]
         tokens = await _log_in(system, users, seats)  # the n-th at the n-th instance, in turn
         dealt = {client: Seat(seats[n], tokens[n // sockets]) for n, client in enumerate(clients)}
@@ -131,12 +129,6 @@ class Clients:
         connect = self.system.function("connect")
         inner = seat.urls if connect is None else await connect(dict(seat.urls), seat.token)
         return Connection(self.system, inner, run=self.run, client=client)
-
-
-def _addresses(name: str, url: str) -> dict[str, str]:
-    """The URL of the system, and as "app.host" what to send as the header Host: another one where it runs elsewhere."""
-    plain, _, fragment = url.partition("#")
-    return {name: plain, f"{name}.host": parse_qs(fragment).get("host", [urlsplit(plain).netloc])[0]}
 
 
 @functools.cache
