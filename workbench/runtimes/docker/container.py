@@ -197,6 +197,8 @@ class Container(Running):
     def _start_again(self) -> str:
         """Start the same container; since when its log counts: its last end."""
         ended: str = self._engine.api.inspect_container(self._container)["State"]["FinishedAt"]
+        if not self._is_connected():  # it has ended while it was unplugged
+            self._engine.api.connect_container_to_network(self._container, self._net().name)
         self._engine.api.start(self._container)
         return ended
 
