@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workbench import data as data
     from workbench import plots as plots
     from workbench.checkers import Finding as Finding
     from workbench.checkers import available as available
@@ -85,8 +86,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_MODULES = ("data", "plots")
+
 _HOME = {
-    "plots": "workbench.plots",
+    **{name: f"workbench.{name}" for name in _MODULES},
     **dict.fromkeys(
         [
             "Finding",
@@ -179,7 +182,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'workbench' has no attribute {name!r}")
     module = importlib.import_module(_HOME[name])
-    value = module if name == "plots" else getattr(module, name)
+    value = module if name in _MODULES else getattr(module, name)
     globals()[name] = value
     return value
 
