@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,6 +91,10 @@ class Notebook:
         return ["".join(cell.get("source", "")) for cell in self.document["cells"] if cell.get("cell_type") == kind]
 
 
+SHIPPED = Path(__file__).parents[2]
+"""Where the workbench's own notebooks and profiles are, if it is used from its checkout."""
+
+
 @dataclass(frozen=True)
 class Project:
     """A folder with ``notebooks/`` in it."""
@@ -105,16 +109,32 @@ class Project:
 
     @cached_property
     def notebooks(self) -> tuple[Notebook, ...]:
-        return tuple(Notebook(path) for path in sorted((self.root / "notebooks").glob("*.ipynb")))
+        """Its own; in a folder without any, those that come with the workbench."""
+        return self._own or _in(SHIPPED)
+
+    @cached_property
+    def _own(self) -> tuple[Notebook, ...]:
+        return _in(self.root)
+
+    def from_here(self, texts: Mapping[str, str]) -> dict[str, str]:
+        """Parameters of the command line; the file of a ``system`` is named from the working directory, while a
+        notebook works in the root of the project."""
+        file = Path(texts.get("system", "").partition(":")[0])
+        if file.suffix != ".py" or (self.root / file).is_file() or not file.is_file():
+            return dict(texts)
+        return {**texts, "system": str(Path.cwd() / texts["system"])}
 
     def profile(self, name: str) -> Path:
         """The file of a profile. Raises `ParameterError` naming the nearest one."""
-        path = self.root / "parameters" / f"{name}.yaml"
+        folder = (
+            next((root for root in (self.root, SHIPPED) if (root / "parameters").is_dir()), self.root) / "parameters"
+        )
+        path = folder / f"{name}.yaml"
         if not path.is_file():
-            there = sorted(file.stem for file in path.parent.glob("*.yaml"))
+            there = sorted(file.stem for file in folder.glob("*.yaml"))
             raise ParameterError(
                 f"There is no profile '{name}'{nearest(name, there)} "
-                f"In {path.parent} there is: {', '.join(there) or 'nothing'}."
+                f"In {folder} there is: {', '.join(there) or 'nothing'}."
             )
         return path
 
@@ -133,8 +153,11 @@ class Project:
         return found
 
     def named(self, name: str) -> Notebook:
-        """By stem (``tour``, also for ``01-tour.ipynb``) or by path. Raises `NothingSelected` naming the nearest."""
-        for notebook in self.notebooks:
+        """By stem (``tour``, also for ``01-tour.ipynb``) or by path; last, of those that come with the workbench.
+
+        Raises `NothingSelected` naming the nearest.
+        """
+        for notebook in (*self._own, *_in(SHIPPED)):
             if name in (notebook.name, _NUMBER.sub("", notebook.name)):
                 return notebook
         path = Path(name)
@@ -145,6 +168,10 @@ class Project:
 
     def _there(self) -> str:
         return f"There is: {', '.join(notebook.name for notebook in self.notebooks) or 'none'}."
+
+
+def _in(root: Path) -> tuple[Notebook, ...]:
+    return tuple(Notebook(path) for path in sorted((root / "notebooks").glob("*.ipynb")))
 
 
 def matches(expression: str, notebook: Notebook) -> bool:
