@@ -19,7 +19,7 @@ def stack(tmp_path_factory):
 def test_services_that_answer_are_told_with_what_they_use(stack):
     health = stack.health()
     assert health.ok
-    assert health.headline == "All 3 services answer"
+    assert health.headline == "All 3 services are well"
     redis = health["redis"]
     assert redis.state == "running"
     assert redis.program.startswith("redis ")
@@ -47,7 +47,7 @@ def test_who_does_not_answer_is_named_with_the_reason_and_all_are_asked_at_once(
         stack["cache"].resume()
         stack["spare"].start()
     assert not health.ok
-    assert health.headline == "0 of 3 services answer; no answer of redis, cache, spare"
+    assert health.headline == "0 of 3 services are well; not redis, cache, spare"
     assert [health[name].state for name in stack] == ["paused", "paused", "it was killed by SIGKILL"]
     assert health["redis"].no_answer == "no answer within 1 s"
     assert health["redis"].resources.rss_bytes > 1e6
@@ -71,9 +71,9 @@ def test_a_stack_that_is_not_there_has_a_table_too(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBENCH_RUN", str(tmp_path))
     stack = Stack("redis")
     assert stack.health()["redis"].state == "not started"
-    assert stack.health().headline == "0 of 1 services answer; no answer of redis"
+    assert stack.health().headline == "0 of 1 services are well; not redis"
     with stack:
-        assert stack.health().headline == "redis answers"
+        assert stack.health().headline == "redis is well"
     assert stack.health()["redis"].state == "it was killed by SIGKILL"
 
 

@@ -32,14 +32,15 @@ class State:
     ready_ms: float | None = None
     answer_ms: float | None = None
     no_answer: str = ""  # why it gave none
+    asked: bool = True  # False: it listens nowhere, so that there is nothing to ask
     resources: Resources | None = None
     since_s: float | None = None  # how long it has been running
     last_line: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether it answers."""
-        return self.answer_ms is not None
+        """Whether it answers; of one that listens nowhere, whether it runs."""
+        return self.answer_ms is not None if self.asked else self.state == "running"
 
     def cells(self) -> tuple[str, ...]:
         """As the table shows it, a text for each of its columns."""
@@ -66,7 +67,7 @@ class Health:
 
     @property
     def ok(self) -> bool:
-        """Whether all of them answer."""
+        """Whether all of them are."""
         return all(state.ok for state in self.states)
 
     def __getitem__(self, service: str) -> State:
@@ -83,9 +84,9 @@ class Health:
         """The whole table in a sentence."""
         answering = sum(state.ok for state in self.states)
         if answering == len(self.states):
-            return f"All {answering} services answer" if answering != 1 else f"{self.states[0].service} answers"
+            return f"All {answering} services are well" if answering != 1 else f"{self.states[0].service} is well"
         silent = ", ".join(state.service for state in self.states if not state.ok)
-        return f"{answering} of {len(self.states)} services answer; no answer of {silent}"
+        return f"{answering} of {len(self.states)} services are well; not {silent}"
 
     def _repr_html_(self) -> str:
         cell = "text-align:left;vertical-align:top;padding:3px 14px 3px 0;border:0"
@@ -117,7 +118,8 @@ def _see(name: str, *, running: Mapping[str, Running], state: str, timeout_s: fl
     if not one.alive:
         ended = "not started" if one.returncode is None else f"it {how_it_ended(one.returncode)}"
         return State(name, ended, one.program, one.ready_ms, no_answer=_NOT_KNOWN, last_line=last)
-    answer_ms, why = _ask(one, timeout_s)
+    asked = bool(getattr(one.service, "listens", True))
+    answer_ms, why = _ask(one, timeout_s) if asked else (None, "listens nowhere")
     return State(
         name,
         "paused" if one.paused else "elsewhere" if one.runtime == "elsewhere" else "running",
@@ -125,6 +127,7 @@ def _see(name: str, *, running: Mapping[str, Running], state: str, timeout_s: fl
         one.ready_ms,
         answer_ms,
         _without(why, secrets),
+        asked,
         _resources(one),
         _since_s(one),
         last,
