@@ -201,3 +201,23 @@ def test_of_a_long_log_the_end_is_read_with_the_numbers_that_its_lines_have(tmp_
     few = numbered(log, most=100)
     assert 5 < len(few) < 15
     assert all(text in (f"line {number}", "no end") for number, text in few)
+
+
+# --- in containers
+
+
+@pytest.mark.docker
+def test_containers_are_watched_as_processes_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_RUN", str(tmp_path))
+    with Stack("redis", runtime="docker") as stack:
+        assert stack.health().ok
+        assert stack.health()["redis"].resources.rss_bytes > 1e6
+        history = run(stack, Appends(), faults=[between(0.6, 1.0, Kill("redis"))], rate_hz=100, duration_s=2.2)
+    (window,) = history.windows
+    redis = history.samples.of_service("redis")
+    assert len(redis) >= 4
+    assert np.isnan(redis.rss_bytes[(redis.at > window.began + 0.1) & (redis.at < window.healed - 0.1)]).all()
+    assert np.nanmax(redis.rss_bytes) > 1e6
+    again = [line.at for line in history.logs if "Ready to accept connections" in line.text]
+    assert len(again) == 1
+    assert window.began < again[0] < window.healed + 1
