@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workbench.guard import RESERVED
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROFILES = sorted((ROOT / "parameters").glob("*.yaml"))
@@ -139,4 +141,4 @@ def test_a_profile_is_flat_and_speaks_of_parameters_that_exist(profile):
     values = yaml.safe_load(profile.read_text()) or {}
     known = {line.split(":")[0] for path in NOTEBOOKS for line in parameters(path)[0]["text"].splitlines()}
     assert all(isinstance(value, int | float | str | bool) for value in values.values())
-    assert set(values) <= known
+    assert set(values) <= known | set(RESERVED)

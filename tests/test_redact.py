@@ -84,6 +84,12 @@ def test_known_secrets_come_from_parameters_and_the_environment(monkeypatch):
     assert redactor.text(text) == f"{MASK} {MASK} {MASK} {MASK} {MASK} eight-clients postgres /where/we/work"
 
 
+def test_passwords_in_addresses_that_are_parameters_are_known_by_value():
+    redactor = Redactor.known({"system": {"redis": "rediss://me:s3cret%2Fword@h/0"}, "store": "redis://:postgres@h"})
+    assert redactor.text("AUTH s3cret/word failed") == f"AUTH {MASK} failed"
+    assert redactor.text("postgres was asked") == "postgres was asked", "a common word would be found everywhere"
+
+
 def test_secrets_in_lists_and_mappings_are_known():
     redactor = Redactor.known({"tokens": ["alpha-one", {"x": "beta-two"}, 123456, True, None], "names": ["gamma"]})
     assert redactor.text("alpha-one beta-two 123456 True gamma") == "[redacted] [redacted] [redacted] True gamma"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from workbench.history import whole
 
@@ -45,14 +45,17 @@ class Redactor:
 
     @classmethod
     def known(cls, parameters: Mapping[str, Any] | None = None) -> Redactor:
-        """What this process knows to be secret: parameters and environment variables with a secret's name,
-        and the values in ``WORKBENCH_SECRETS``."""
+        """What this process knows to be secret: parameters and environment variables with a secret's name, passwords
+        in those that are addresses, and the values in ``WORKBENCH_SECRETS``."""
         values = {leaf for name, value in (parameters or {}).items() if is_secret_name(name) for leaf in _leaves(value)}
+        addresses = [leaf for value in (parameters or {}).values() for leaf in _leaves(value)] + list(
+            os.environ.values()
+        )
+        values |= {found for text in addresses if "://" in text for found in _passwords(text) if _is_distinct(found)}
         values |= {
             value
             for name, value in os.environ.items()
-            # Neither the working directory nor a password like "postgres", which would be found everywhere.
-            if is_secret_name(name) and name not in (VARIABLE, "PWD") and len(value) >= 8 and not value.isalpha()
+            if is_secret_name(name) and name not in (VARIABLE, "PWD") and _is_distinct(value)  # PWD: a folder
         }
         values |= {part.strip() for part in re.split(r"[,\n]", os.environ.get(VARIABLE, ""))}
         return cls(values)
@@ -105,6 +108,17 @@ class Redactor:
 
     def __repr__(self) -> str:
         return f"a redactor that knows {len(self._values)} secrets"
+
+
+def _is_distinct(value: str) -> bool:
+    """Not a password like "postgres", which would be found everywhere."""
+    return len(value) >= 8 and not value.isalpha()
+
+
+def _passwords(text: str) -> Iterator[str]:
+    """Those in addresses, as they are written there and as they are."""
+    for found in _ADDRESS.finditer(text):
+        yield from {found["password"], unquote(found["password"])}
 
 
 def _leaves(value: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ in front of it.
 from __future__ import annotations
 
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -121,12 +122,12 @@ class Elsewhere(Running):
             except Exception as error:  # whatever it is, it says why
                 told.put(error)
 
-        # A thread of its own: nobody can say how long the resolver of names takes.
+        # A thread of its own: how long the resolver of names takes nobody can say, and all else has its limit.
         threading.Thread(target=probe, name=f"probe-{self.name}", daemon=True).start()
         try:
             answer = told.get(timeout=self.limit_s + 0.5)
         except queue.Empty:
-            answer = TimeoutError()
+            answer = socket.gaierror(socket.EAI_AGAIN, f"nobody has told within {self.limit_s:g} s")
         if isinstance(answer, Exception):
             raise ServiceError(
                 f"{self.name} cannot be reached at {self._outside.where}: {explain(self._outside, answer)}"

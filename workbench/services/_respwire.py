@@ -45,4 +45,6 @@ class RespSession(Wire):
             return self.take(int(rest) + 2)[:-2] if int(rest) >= 0 else None
         if kind == b"*":
             return [self._answer() for _ in range(int(rest))] if int(rest) >= 0 else None
-        raise ConnectionError(rest.decode(errors="replace"))
+        if kind == b"-":
+            raise ConnectionError(rest.decode(errors="replace"))
+        raise ValueError(f"not an answer of Redis: {line[:60].decode(errors='replace')!r}")

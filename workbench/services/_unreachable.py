@@ -15,10 +15,10 @@ def explain(service: Outside, error: BaseException) -> str:
     """For the end of "… cannot be reached: ". The URL's password is not repeated."""
     url = service.address
     where = f"{url.host} on port {url.port}"
-    text = str(error) or type(error).__name__
+    text = str(error).rstrip(".") or type(error).__name__
     match error:
-        case socket.gaierror():
-            why = f"the name {url.host} is not known ({error.strerror})"
+        case socket.gaierror() | UnicodeError():
+            why = f"the name {url.host} is not known ({getattr(error, 'strerror', text)})"
             todo = "Is it spelt right, and does this network know it?"
         case ConnectionRefusedError():
             why = f"{where} refuses connections: nothing listens there"
@@ -43,6 +43,6 @@ def explain(service: Outside, error: BaseException) -> str:
         case OSError():
             why, todo = f"{where} answers with an error: {text}", "What its own log says of it may help."
         case _:
-            why = f"what {where} answers is not {service.speaks} ({type(error).__name__}: {text})"
+            why = f"what {where} answers is not {service.speaks} ({text})"
             todo = "Is the scheme of the URL right?"
     return f"{why}. {todo}"
