@@ -230,3 +230,23 @@ def test_a_stale_folder_is_swept_and_a_living_one_is_not():
 def test_no_space_for_data_says_where_and_what_to_do():
     with pytest.raises(ServiceError, match=r"No space .* MiB are needed.*TMPDIR"):
         new_folder(str, room=1 << 60)
+
+
+@pytest.mark.parametrize("ending", ["stop", "SIGKILL"])
+def test_last_acts_are_done_when_every_process_has_ended(ending, tmp_path):
+    """One that cannot be run, and one that was asked for twice, are no trouble."""
+    code = f"""
+        import os, signal, sys
+        from workbench.runtimes.children import keeper
+        child = keeper().spawn(["sleep", "60"])
+        there = f"str(os.path.exists('/proc/{{child.pid}}'))"
+        act = f"import os; open({str(tmp_path)!r} + '/' + {{there}}, 'a').write('x')"
+        keeper().last(["/no/such/program"])
+        for _ in range(2):
+            keeper().last([sys.executable, "-I", "-S", "-c", act])
+        if {ending!r} == "SIGKILL":
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], timeout=30, check=False)
+    assert eventually(lambda: (tmp_path / "False").exists() and (tmp_path / "False").read_text() == "x")
+    assert not (tmp_path / "True").exists()
