@@ -22,6 +22,7 @@ from workbench.history import whole
 from workbench.history.folder import OUTPUTS
 from workbench.parameters import Given, read_profile, resolve
 from workbench.redact import Redactor
+from workbench.runtimes.choose import try_runtime
 
 
 def run_notebooks(
@@ -39,7 +40,8 @@ def run_notebooks(
 ) -> int:
     """Execute the notebooks that are meant; the exit code of the run.
 
-    Raises `UsageError`, `ParameterError` or `NothingSelected` before anything is started.
+    Raises `UsageError`, `ParameterError` or `NothingSelected` before anything is started, and `ServiceError` if a
+    parameter asks for containers and there can be none.
     """
     project = Project.find()
     notebooks = project.select(names, every=every, expression=expression)
@@ -52,6 +54,8 @@ def run_notebooks(
         [place.without(guard.RESERVED) for place in given],
         known=known_parameters(project.notebooks),
     )
+    for parameters in chosen.values():
+        try_runtime(parameters.get("runtime", "embedded"), ())
     began = time.monotonic()
     outputs = Path(os.environ.get(OUTPUTS) or project.root / "outputs").absolute()
     folder = new_run_folder(outputs, [notebook.name for notebook in notebooks])
