@@ -242,3 +242,19 @@ def test_a_port_that_is_taken():
         with told_at_once(ServiceError, rf"redis \(redis:7\.2\) cannot be started: .*{port}.*Ask for another port"):
             Stack(redis={"port": port}, runtime="docker").start()
     assert containers.of_owner(owner()) == []
+
+
+def test_a_run_of_a_notebook_is_refused_before_anything_starts(tmp_path):
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "workbench", "run", "failover", "scale", "-p", "runtime", "docker"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/none.sock", "WORKBENCH_OUTPUTS": str(tmp_path)},
+    )
+    assert time.monotonic() - began < 2 * AT_ONCE_S  # twice, on a machine that does other things as well
+    assert done.returncode == 3
+    assert "There is no Docker engine" in done.stderr and "Traceback" not in done.stderr + done.stdout
+    assert list(tmp_path.iterdir()) == []
