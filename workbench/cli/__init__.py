@@ -68,6 +68,9 @@ def run(
     cell_timeout: Annotated[
         float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one cell may run.")
     ] = 600.0,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the services of notebooks that end red (1, 3, 6) until 'down'.")
+    ] = False,
     break_production: Annotated[
         bool,
         typer.Option(
@@ -78,6 +81,7 @@ def run(
     """Execute notebooks and say what became of their claims."""
     if not math.isfinite(cell_timeout):
         raise UsageError(f"--cell-timeout is a number of seconds, not {cell_timeout}.")
+    from workbench.cli.project import Project
     from workbench.cli.running import run_notebooks
 
     code = run_notebooks(
@@ -86,9 +90,10 @@ def run(
         expression=expression,
         profile=profile,
         files=file or [],
-        texts=dict(map(_pair, parameter or [])),
+        texts=Project.find().from_here(dict(map(_pair, parameter or []))),
         parallel=jobs,
         cell_timeout_s=cell_timeout,
+        keep=keep,
         break_production=break_production,
     )
     raise typer.Exit(code)

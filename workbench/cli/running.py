@@ -14,6 +14,7 @@ from workbench import guard, report
 from workbench.cli.allowing import allow
 from workbench.cli.project import Notebook, Project, known_parameters
 from workbench.cli.screen import Screen
+from workbench.cli.standing import settle, show_left
 from workbench.errors import UsageError, WorkbenchError
 from workbench.execute.ending import Ended, Job, overall
 from workbench.execute.folder import new_run_folder, point_latest
@@ -23,6 +24,7 @@ from workbench.history.folder import OUTPUTS
 from workbench.parameters import Given, read_profile, resolve
 from workbench.redact import Redactor
 from workbench.runtimes.choose import try_runtime
+from workbench.standing import kept
 
 
 def run_notebooks(
@@ -49,6 +51,7 @@ def run_notebooks(
         raise UsageError(f"Two of the notebooks have the same name: {', '.join(n.name for n in notebooks)}.")
     given = _given(project, profile=profile, files=files, texts=texts)
     environment = allow([(place.where, place.values) for place in given], asked=break_production)
+    environment |= kept.environment() if keep else {}
     chosen = resolve(
         {notebook.name: notebook.parameters for notebook in notebooks},
         [place.without(guard.RESERVED) for place in given],
@@ -65,6 +68,7 @@ def run_notebooks(
     screen = Screen(redactor=redactor)
     with screen.watching(jobs):
         ended = execute(jobs, cwd=project.root, parallel=parallel, cell_timeout_s=cell_timeout_s, watch=screen.see)
+    left = settle(ended) if keep else {}
     code = overall([each.exit_code for each in ended])
     page = folder / report.INDEX
     try:
@@ -73,11 +77,13 @@ def run_notebooks(
         page = point_latest(folder) / report.INDEX
     except OSError as error:
         screen.conclude(ended, page=page)
+        show_left(left)
         raise WorkbenchError(
             f"The pages of this run cannot be written to {folder}: {error.strerror}. The verdicts above are "
             "all there is; free some space and run it again."
         ) from error
     screen.conclude(ended, page=page)
+    show_left(left)
     return code
 
 

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.errors import UsageError, nearest
+from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceError, UsageError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workbench.execute.ending import Ended
     from workbench.runtimes.states import Standing
 
+RED = (ClaimRefuted.exit_code, ServiceError.exit_code, ClaimUnknown.exit_code)
+"""How a notebook ends whose services are worth a look."""
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -94,6 +99,30 @@ def show(standing: Standing, *, secrets: bool = False) -> None:
         console.print(f"Addresses with their passwords, for you alone: {standing.folder / 'env'}", soft_wrap=True)
         console.print(f"Logs: {about.get('logs', standing.folder / 'logs')}", soft_wrap=True)
     console.print(f"End it: workbench down {standing.name}\n", soft_wrap=True)
+
+
+def settle(ended: Sequence[Ended]) -> dict[str, list[Standing]]:
+    """Of every red notebook what it leaves to be looked at; what others left is ended."""
+    from workbench.standing import kept
+
+    left = {}
+    for each in ended:
+        if each.exit_code in RED:
+            left[each.job.name] = kept.leave(each.job.folder)
+        else:
+            kept.end(each.job.folder)
+    return left
+
+
+def show_left(left: Mapping[str, Sequence[Standing]]) -> None:
+    """How the services of red notebooks are reached."""
+    if left:
+        typer.echo()
+    for notebook, standing in left.items():
+        if not standing:
+            typer.echo(f"{notebook} left no services: it has started none, or its supervisor was killed.")
+        for one in standing:
+            show(one)
 
 
 def _entries(services: list[str], options: list[str]) -> dict[str, dict[str, Any]]:
