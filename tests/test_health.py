@@ -71,7 +71,7 @@ def test_a_stack_that_is_not_there_has_a_table_too(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBENCH_RUN", str(tmp_path))
     stack = Stack("redis")
     assert stack.health()["redis"].state == "not started"
-    assert stack.health().headline == "0 of 1 services are well; not redis"
+    assert stack.health().headline == "redis is not well"
     with stack:
         assert stack.health().headline == "redis is well"
     assert stack.health()["redis"].state == "it was killed by SIGKILL"

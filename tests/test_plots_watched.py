@@ -57,7 +57,7 @@ def test_resources_are_three_panels_on_one_time_axis_with_a_line_per_service():
             {"redis": used(), "app": leaking},
             "app was busiest, 0.5 cores (at most 0.5); app grew from 104 to 174 MB; app went from 42 to 70 descriptors",
         ),
-        ({"redis": used()}, "redis was busiest, 0.1 cores (at most 0.1); memory and descriptors stayed as they were"),
+        ({"redis": used()}, "redis kept busy 0.1 cores (at most 0.1); memory and descriptors stayed as they were"),
         ({"redis": used(cores=0)}, "redis was never busy; memory and descriptors stayed as they were"),
         ({"redis": used(down=(0, 99))}, "redis was never busy; memory and descriptors stayed as they were"),
         ({}, "It is not known what the services used"),

@@ -20,6 +20,8 @@ FILE = "samples.jsonl"
 """Of a history's folder; a sealed line each time services are looked at:
 ``{"at": 1.25, "used": {"redis": [0.02, 4562944, 12], "app": null}, "unknown": {"mongo": "why"}}``."""
 
+_SLACK_S = 0.03  # by so much the CPU time of one life may fall: that of a child which has ended is known less exactly
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -107,7 +109,7 @@ class Samples:
             rows = np.flatnonzero(self.service.codes == code)
             used, took = np.diff(self.cpu_s[rows]), np.diff(self.at[rows])
             with np.errstate(invalid="ignore", divide="ignore"):
-                busy[rows[1:]] = np.where((used >= 0) & (took > 0), used / took, np.nan)
+                busy[rows[1:]] = np.where((used > -_SLACK_S) & (took > 0), used.clip(0) / took, np.nan)
         return busy
 
     def frame(self) -> pd.DataFrame:

@@ -106,7 +106,8 @@ def _title(samples: Samples) -> str:
     cores = mine.cores
     parts = [f"{busiest} was never busy"]
     if np.nanmax(cores, initial=0.0) > 0:
-        parts = [f"{busiest} was busiest, {_number(np.nanmean(cores))} cores (at most {_number(np.nanmax(cores))})"]
+        most = f"{_number(np.nanmean(cores))} cores (at most {_number(np.nanmax(cores))})"
+        parts = [f"{busiest} {'was busiest,' if len(samples.services) > 1 else 'kept busy'} {most}"]
     kept = [
         _growth(samples, lambda one: one.rss_bytes / 1e6, "grew from {} to {} MB"),
         _growth(samples, lambda one: one.descriptors, "went from {} to {} descriptors"),

@@ -102,7 +102,7 @@ class Sampler:
                     elif name not in self._unknown:
                         unknown[name] = self._unknown[name] = str(error)
                 continue
-            used[name] = [round(seen.cpu_s, 3), seen.rss_bytes, seen.descriptors]
+            used[name] = [round(seen.cpu_s, 5), seen.rss_bytes, seen.descriptors]
         if used or unknown:
             self._write(samples.FILE, {"at": round(at, 4), "used": used} | ({"unknown": unknown} if unknown else {}))
 

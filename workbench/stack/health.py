@@ -20,6 +20,7 @@ LONGEST = 70
 
 _HEADS = ("service", "state", "program", "ready in", "answers in", "memory", "CPU", "descriptors", "since", "last line")
 _NOT_KNOWN = "–"
+_WHOLE = ";white-space:nowrap"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Health:
         answering = sum(state.ok for state in self.states)
         if answering == len(self.states):
             return f"All {answering} services are well" if answering != 1 else f"{self.states[0].service} is well"
+        if len(self.states) == 1:
+            return f"{self.states[0].service} is not well"
         silent = ", ".join(state.service for state in self.states if not state.ok)
         return f"{answering} of {len(self.states)} services are well; not {silent}"
 
@@ -177,7 +180,7 @@ def _for(seconds: float) -> str:
 def _row(state: State, cell: str) -> str:
     bad = "" if state.ok else ";font-weight:600"
     cells = "".join(
-        f'<td style="{cell}{bad if column < 5 else ""}">{html.escape(text)}</td>'
+        f'<td style="{cell}{bad if column < 5 else ""}{_WHOLE if column not in (2, 4, 9) else ""}">{html.escape(text)}</td>'
         for column, text in enumerate(state.cells())
     )
     return f'<tr style="background:none;border-top:1px solid rgba(128,128,128,.35)">{cells}</tr>'
