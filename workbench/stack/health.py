@@ -20,7 +20,8 @@ LONGEST = 70
 
 _HEADS = ("service", "state", "program", "ready in", "answers in", "memory", "CPU", "descriptors", "since", "last line")
 _NOT_KNOWN = "–"
-_WHOLE = ";white-space:nowrap"
+_TEXTS, _WHOLE = (2, 4, 9), ";white-space:nowrap"
+"""Columns that may take several lines, and the style of the others."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _for(seconds: float) -> str:
 def _row(state: State, cell: str) -> str:
     bad = "" if state.ok else ";font-weight:600"
     cells = "".join(
-        f'<td style="{cell}{bad if column < 5 else ""}{_WHOLE if column not in (2, 4, 9) else ""}">{html.escape(text)}</td>'
+        f'<td style="{cell}{bad if column < 5 else ""}{"" if column in _TEXTS else _WHOLE}">{html.escape(text)}</td>'
         for column, text in enumerate(state.cells())
     )
     return f'<tr style="background:none;border-top:1px solid rgba(128,128,128,.35)">{cells}</tr>'
