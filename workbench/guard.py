@@ -96,11 +96,10 @@ def current() -> Profile:
 
     Raises `UsageError` if it cannot be understood: then nothing is broken.
     """
-    injected = {
-        name: value
-        for name in RESERVED
-        if isinstance(value := vars(sys.modules["__main__"]).get(name), bool | int | float | str)
-    }
+    names = vars(sys.modules["__main__"])
+    plain = {name: names[name] for name in RESERVED if isinstance(names.get(name), bool | int | float | str)}
+    words = {"true": True, "false": False}  # which papermill's -p leaves as they are, unless they begin large
+    injected = {name: words.get(str(value).lower(), value) for name, value in plain.items()}
     told = os.environ.get(PROFILE)
     if not told:
         return read([("the notebook", injected)])

@@ -56,8 +56,11 @@ def frugal(
         return judge(history, "unknown", text, measured=measured)
     for name in given:
         if not grown[name]:
-            why = "was not measured" if grown[name] is None else "did not grow: it had held as much before"
-            return judge(history, "unknown", f"The memory of {who[name]} {why}.", measured=measured)
+            text = f"The memory of {who[name]} did not grow: it had held as much before."
+            if grown[name] is None:
+                text = f"The memory of {who[name]} was not measured."
+                text += f" {history.samples.unknown.get(service, '')}" * (name == "service_kib")
+            return judge(history, "unknown", text.strip(), measured=measured, faults=False)
     parts = [
         f"{measured[name]:,.1f} KiB of {who[name]} (claimed: at most {bound:,.4g} KiB)" for name, bound in given.items()
     ]
