@@ -10,6 +10,7 @@ from workbench import report
 from workbench.history import History, Window
 from workbench.history.sealed import seal
 from workbench.redact import Redactor
+from workbench.report import logs
 from workbench.report.logs import MOST_BYTES, collect
 
 KILL = Window(fault="kill redis", began=1.0, healed=2.0, proof="its process is gone")
@@ -110,7 +111,7 @@ def test_without_logs_there_is_no_section(folder, text):
     assert 'id="logs"' not in read(folder / "report.html")[0]
 
 
-def test_of_a_long_log_what_matters_is_shown_and_the_rest_is_counted(folder):
+def test_of_a_long_log_what_matters_is_shown_and_the_rest_is_counted(folder, monkeypatch):
     lines = [(n / 1000, f"line {n} {'x' * 100}") for n in range(1, 6001)]
     lines[4000] = (4.001, "ERROR: far from every fault")
     ran(folder, "history", {"app": lines})
@@ -123,6 +124,9 @@ def test_of_a_long_log_what_matters_is_shown_and_the_rest_is_counted(folder):
         assert any(row.at == f"{when:.2f}" for row in book.rows), when
     assert len(texts) + sum(row.cut for row in book.rows) == book.lines == 6000
     assert book.headline == f"6,000 lines, 1 warning or error; {len(texts):,} lines are shown"
+    monkeypatch.setattr(logs, "MOST_READ", 100_000)  # what is before the end that is looked at is counted as well
+    late = collect(folder, NONE)
+    assert sum(row.kind == "line" for row in late.rows) + sum(row.cut for row in late.rows) == late.lines == 6000
     report.write(folder.parent)
     assert " more of app</code>" in read(folder / "report.html")[0]
 

@@ -24,7 +24,7 @@ from workbench.redact import Redactor
 MOST_BYTES = 60_000
 """Of each log on a page."""
 
-MOST_READ = 8 << 20
+MOST_READ = 4 << 20
 """Bytes at the end of each log in which this is looked for."""
 
 LONGEST = 400
@@ -90,7 +90,7 @@ def collect(folder: Path, redactor: Redactor) -> Book | None:
         mine = list(_lines(folder / "logs" / name, arrived, log=len(labels)))
         if mine:
             labels.append(Path(name).stem)
-            lines, grave = lines + len(mine), grave + sum(line.level != "" for line in mine)
+            lines, grave = lines + mine[-1].number, grave + sum(line.level != "" for line in mine)
             kept += _chosen(mine, edges)
     if not kept:
         return None
@@ -163,7 +163,7 @@ def _rows(
         under = line.run < len(windows) and any(
             one.began <= line.at and (one.healed is None or line.at < one.healed) for one in windows[line.run]
         )
-        cut = line.number - before.get(line.log, line.number - 1) - 1
+        cut = line.number - before.get(line.log, 0) - 1
         before[line.log] = line.number
         text = in_short(redactor.text(line.text), longest=LONGEST)
         at = f"{line.at:.2f}" if math.isfinite(line.at) else ""
