@@ -33,6 +33,11 @@ REFUTATIONS = [
         {"apart", "bounded"},
     ),
     (
+        "failover",
+        {"system": "tests/systems/forgetful.py"},  # it answers before it writes, and then does not
+        {"writes_durable"},
+    ),
+    (
         "auth_flow",
         {
             "defect": "last_login_not_updated,duplicate_user,alg_not_checked,password_in_plain,"

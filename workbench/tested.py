@@ -47,9 +47,10 @@ class UnderTest:
 
     def __repr__(self) -> str:
         stores = f"with {_listed(self.stores)}" if self.stores else "by itself"
-        asked = [f"lists in {_listed(self.lists)}" if not self.own else "written and read"] if self.lists else []
-        asked += ["echoing sessions"] if self.can("echo") else []
-        return f"{self.name}, {stores}; clients ask for {_listed(asked) or 'nothing'}"
+        lists = "write and read lists" if self.own else f"keep lists in {_listed(self.lists)}"
+        asked = [lists] if self.lists else []
+        asked += ["hold connections that echo"] if self.can("echo") else []
+        return f"{self.name}, {stores}; clients {_listed(asked) or 'ask for nothing'}"
 
     @property
     def stores(self) -> tuple[str, ...]:

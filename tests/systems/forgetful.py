@@ -1,0 +1,26 @@
+"""The shop with a bug, and an owner who only cares for lists: an answer comes before anything is written."""
+
+import aiohttp
+
+from workbench import System
+
+system = System(
+    "forgetful",
+    command="{python} shop.py {port}",
+    env={"REDIS_URL": "{redis.url}", "BUG": "ack-first"},
+    ready="/health",
+)
+
+
+@system.operation
+async def write(urls, key, value):
+    async with aiohttp.ClientSession(urls["app"], raise_for_status=True) as http:
+        async with http.post(f"/lists/{key}", data=str(value)) as answer:
+            await answer.read()
+
+
+@system.operation
+async def read(urls, key):
+    async with aiohttp.ClientSession(urls["app"], raise_for_status=True) as http:
+        async with http.get(f"/lists/{key}") as answer:
+            return await answer.json()
