@@ -216,6 +216,7 @@ def test_containers_are_watched_as_processes_are(tmp_path, monkeypatch):
     (window,) = history.windows
     redis = history.samples.of_service("redis")
     assert len(redis) >= 4
+    assert not history.samples.unknown
     assert np.isnan(redis.rss_bytes[(redis.at > window.began + 0.1) & (redis.at < window.healed - 0.1)]).all()
     assert np.nanmax(redis.rss_bytes) > 1e6
     again = [line.at for line in history.logs if "Ready to accept connections" in line.text]

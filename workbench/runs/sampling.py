@@ -40,7 +40,7 @@ class Sampler:
         self._stack, self._folder, self._t0_ns = stack, folder, t0_ns
         self._stopping = threading.Event()
         self._writing = threading.Lock()
-        self._unknown: dict[str, str] = {}
+        self._told: set[str] = set()
         self._growth = Growth(folder.parent / "logs")
         self._threads: list[threading.Thread] = []
         self._cpu_s: dict[str, float] = {}
@@ -54,13 +54,16 @@ class Sampler:
         self._watch("near", SAMPLE_S, lambda: self._sample([name for name in self._stack if name not in far]))
         for name in far:
             self._watch(name, SAMPLE_S, lambda name=name: self._sample([name]))  # type: ignore[misc]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
         """Look a last time, and no more. May be called again."""
         if not self._stopping.is_set():
             self._stopping.set()
             for thread in self._threads:
-                thread.join(_END_S)
+                if thread.ident is not None:
+                    thread.join(_END_S)
             self._look_at_logs()
 
     def facts(self) -> dict[str, Any]:
@@ -75,17 +78,18 @@ class Sampler:
             target=self._go_on, args=(what, every_s, look), name=f"workbench-sampling-{what}", daemon=True
         )
         self._threads.append(thread)
-        thread.start()
 
     def _go_on(self, what: str, every_s: float, look: Callable[[], None]) -> None:
-        share = SHARE / 2 if what in ("logs", "near") else SHARE / 4
-        due = time.monotonic()
+        share = SHARE / len(self._threads)
+        due, before = time.monotonic(), 0.0
         while True:
-            before = time.thread_time()
+            began = time.thread_time()
             look()
-            used = time.thread_time() - before
+            used = time.thread_time() - began
             self._cpu_s[what] = self._cpu_s.get(what, 0.0) + used
-            due = max(due + every_s, time.monotonic() + used / share)
+            # The dearer of two looks in a row may have met something that happens once, as the first does.
+            due = max(due + every_s, time.monotonic() + min(used, before) / share)
+            before = used
             if self._stopping.wait(due - time.monotonic()):
                 return
 
@@ -99,9 +103,11 @@ class Sampler:
                 with contextlib.suppress(WorkbenchError):  # one instance fewer since
                     if not self._stack[name].alive:
                         used[name] = None
-                    elif name not in self._unknown:
-                        unknown[name] = self._unknown[name] = str(error)
+                    elif name not in self._told:  # of one that was seen before, this is a moment of its end or begin
+                        self._told.add(name)
+                        unknown[name] = str(error)
                 continue
+            self._told.add(name)
             used[name] = [round(seen.cpu_s, 5), seen.rss_bytes, seen.descriptors]
         if used or unknown:
             self._write(samples.FILE, {"at": round(at, 4), "used": used} | ({"unknown": unknown} if unknown else {}))
