@@ -238,9 +238,16 @@ def test_an_asked_port_is_published():
         assert stack["redis"].port == free.number
 
 
-@pytest.mark.parametrize("way", ["argument", "environment", "environment by kind"])
-def test_another_image_can_be_named(monkeypatch, way):
+@pytest.fixture(scope="module")
+def other():
     containers.docker("tag", "redis:7.2", OTHER)
+    yield
+    containers.docker("image", "rm", OTHER)
+
+
+@pytest.mark.parametrize("way", ["argument", "environment", "environment by kind"])
+@pytest.mark.usefixtures("other")
+def test_another_image_can_be_named(monkeypatch, way):
     if way.startswith("environment"):
         monkeypatch.setenv("WORKBENCH_MY_STORE_IMAGE" if way == "environment" else "WORKBENCH_REDIS_IMAGE", OTHER)
     images = {"my-store": OTHER} if way == "argument" else {}

@@ -11,7 +11,7 @@ import containers
 import leftovers
 import pytest
 
-from workbench.runtimes.docker import engine, reaper, ryuk, stale
+from workbench.runtimes.docker import engine, reaper, stale
 from workbench.runtimes.folders import owner
 
 pytestmark = pytest.mark.docker
@@ -153,4 +153,3 @@ def test_ryuk_is_had_where_its_image_is_and_nobody_minds_where_it_does_not_run()
     assert run(containers.PYTHON, "true") == "alone"
     assert run("registry.invalid/ryuk:1", "false") == "alone"
     assert not [name for name in containers.docker("ps", "-a", "--format", "{{.Names}}").split() if "ryuk" in name]
-    assert ryuk.is_there(engine.engine(), containers.PYTHON)

@@ -124,21 +124,21 @@ def _way(pid: int | None) -> str:
 def _docker() -> Row:
     """Whether services can be containers: an engine that answers, and the pinned images."""
     from workbench import services
-    from workbench.runtimes.docker.engine import engine
-    from workbench.runtimes.docker.images import named
-    from workbench.runtimes.docker.ryuk import is_there, ryuk_image
+    from workbench.runtimes.docker.engine import try_engine
+    from workbench.runtimes.docker.images import is_there, named, prefixed
+    from workbench.runtimes.docker.ryuk import ryuk_image
 
     try:
-        ryuk = ryuk_image()  # before the engine decides about it
-        found = engine()
+        host, version = try_engine()
     except WorkbenchError as error:
         return Row("docker", "note", 'no containers; only the runtime "docker" needs them', str(error))
     pinned = {name: getattr(services.make(name), "image_name", "") for name in services.names()}
-    images = [named(name) or image for name, image in pinned.items() if image]
-    lacking = [image for image in images if not is_there(found, image)]
-    cleaner = "Ryuk and the supervisor clean up" if ryuk and is_there(found, ryuk) else "the supervisor cleans up"
+    images = [named(name) or prefixed(image) for name, image in pinned.items() if image]
+    lacking = [image for image in images if not is_there(host, image)]
+    ryuk = ryuk_image()
+    cleaner = "Ryuk and the supervisor clean up" if ryuk and is_there(host, ryuk) else "the supervisor cleans up"
     here = ", ".join(image for image in images if image not in lacking) or "none"
-    seen = f"{found.version} at {found.host}; {cleaner}; images: {here}"
+    seen = f"{version} at {host}; {cleaner}; images: {here}"
     if lacking:
         cure = "; ".join([*(f"docker pull {image}" for image in lacking), "or tests/images/build"])
         return Row("docker", "note", f"{seen}; not here: {', '.join(lacking)}", cure)

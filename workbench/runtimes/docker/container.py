@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +15,13 @@ from workbench.errors import ServiceError
 from workbench.runtimes.death import Death
 from workbench.runtimes.docker import network
 from workbench.runtimes.docker.engine import engine, explained, labels
-from workbench.runtimes.docker.images import named, obtain
+from workbench.runtimes.docker.images import named, obtain, prefixed
 from workbench.runtimes.docker.inside import interfaces, listening, use
 from workbench.runtimes.docker.life import Life
 from workbench.runtimes.places import make_place
 from workbench.runtimes.resources import Resources, measure
 from workbench.runtimes.running import Running, check_limit
-from workbench.services import Image, Service
+from workbench.services import Image, Place, Service
 
 if TYPE_CHECKING:
     from workbench.runtimes.started import Started
@@ -61,11 +62,13 @@ class Container(Running):
         shared = None if first is None else first.place
         place = make_place(name, host=HOST, port=port or 0, folder=folder, log=log, first=shared)
         super().__init__(service, name=name, place=place, log=log, limit_s=limit_s, on_death=on_death)
-        pinned = getattr(service, "image_name", "") or service.image(place).name  # type: ignore[attr-defined]
-        self.image: str = first.image if isinstance(first, Container) else image or named(name, service.name) or pinned
+        self.image: str = image or named(name, service.name) or _pinned(service, place)
+        if isinstance(first, Container):
+            self.image = first.image
         self._about = obtain(self._engine, self.image, entry=name)
         self._container = ""  # its id, once it is made
         self._called = f"{folder.name}-{name}"
+        self._going: threading.Thread | None = None  # while it is removed
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -126,9 +129,18 @@ class Container(Running):
         """The network interfaces that it has, as its kernel lists them: "lo", "eth0"."""
         return interfaces(self._engine, self._container, self.pid or 0)
 
+    def abandon(self) -> None:
+        """Without waiting for it, so that all containers of a stack go at the same time; `remove` waits."""
+        self._abandoned = self._asked_to_end = True
+        self._going = threading.Thread(target=self._discard_if_possible, name=f"remove-{self.name}")
+        self._going.start()
+
     def remove(self) -> None:
-        self._discard()
-        network.leave(self._stack, self.name)
+        if self._going is not None:
+            self._going.join()
+        self._discard_if_possible()  # again: it may have been made meanwhile
+        with contextlib.suppress(ServiceError):
+            network.leave(self._stack, self.name)
         shutil.rmtree(self.place.data, ignore_errors=True)
 
     # --- inside
@@ -180,6 +192,7 @@ class Container(Running):
 
         image = self._image()
         made = DockerContainer(image.name).with_name(self._called).with_envs(**image.env)
+        made.image = image.name  # which has its prefix already
         if image.command:
             made.with_command(list(image.command))
         ports: dict[str, Any] = {f"{image.port}/tcp": (HOST, self._asked_port)}
@@ -218,6 +231,11 @@ class Container(Running):
             there = self._engine.api.inspect_container(self._container)["NetworkSettings"]["Networks"]
         return self._net().name in there
 
+    def _discard_if_possible(self) -> None:
+        """What the engine does not do now, the supervisor asks of it at the end."""
+        with contextlib.suppress(ServiceError):
+            self._discard()
+
     def _discard(self) -> None:
         """Remove the container with its anonymous volumes; nothing happens if there is none."""
         from docker.errors import NotFound
@@ -225,3 +243,9 @@ class Container(Running):
         self._container = ""
         with explained(f"The container {self._called} cannot be removed"), contextlib.suppress(NotFound):
             self._engine.api.remove_container(self._called, force=True, v=True)
+
+
+def _pinned(service: Service, place: Place) -> str:
+    """The image of a service if no other is named. One of the user's own has no other registry put before it."""
+    name = getattr(service, "image_name", "") or service.image(place).name  # type: ignore[attr-defined]
+    return name if hasattr(service, "runtime") else prefixed(name)

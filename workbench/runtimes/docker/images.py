@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import queue
 import re
 import threading
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from workbench.errors import ProgramMissing, ServiceError
 from workbench.progress import tell
+from workbench.runtimes.docker import reaper
 from workbench.runtimes.docker.engine import explained
 
 if TYPE_CHECKING:
@@ -29,6 +32,21 @@ def variable(entry: str) -> str:
 def named(*entries: str) -> str:
     """The image that the environment names for the first of these that it names one for, "" if for none."""
     return next((image for entry in entries if (image := os.environ.get(variable(entry), "").strip())), "")
+
+
+def prefixed(pinned: str) -> str:
+    """A pinned name with the registry that testcontainers is told to take such images from, if it is."""
+    from testcontainers.core.config import testcontainers_config
+
+    return f"{testcontainers_config.hub_image_name_prefix}{pinned}"
+
+
+def is_there(host: str, name: str) -> bool:
+    """Whether the engine at ``host`` has an image; False too when it does not answer."""
+    try:
+        return reaper.ask(host, "GET", f"/images/{quote(name)}/json")[0] == 200
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
 
 
 def obtain(engine: Engine, name: str, *, entry: str) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from workbench.runtimes.docker.images import is_there
+
 if TYPE_CHECKING:
     from workbench.runtimes.docker.engine import Engine
-
-_COMMONPLACE = Exception
 
 
 def ryuk_image() -> str:
@@ -33,19 +33,8 @@ def begin_ryuk(engine: Engine) -> None:
     def begin() -> None:
         try:
             Reaper.get_instance()
-        except _COMMONPLACE:  # whatever keeps it from running, the supervisor is there
+        except Exception:  # whatever keeps it from running, the supervisor is there
             return
 
-    if image and is_there(engine, image):
+    if image and is_there(engine.host, image):
         threading.Thread(target=begin, name="ryuk", daemon=True).start()
-
-
-def is_there(engine: Engine, image: str) -> bool:
-    """Whether the engine has an image."""
-    from docker.errors import DockerException
-
-    try:
-        engine.api.inspect_image(image)
-    except DockerException:
-        return False
-    return True
