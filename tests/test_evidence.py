@@ -45,6 +45,35 @@ def test_claims_are_on_record_before_the_run(evidence, folder):
     assert record["notebook"] == "run"
 
 
+def test_claims_that_make_no_sense_are_left_out_with_the_reason(folder):
+    evidence = Evidence({"back": "it has nothing to come back to"}, durable="It stays.", back="It is back.")
+    assert [claim.name for claim in evidence.claims] == ["durable"]
+    assert repr(evidence).splitlines()[-1] == "not stated here: back: it has nothing to come back to."
+    assert "Not stated here. back: it has nothing to come back to." in evidence._repr_html_()
+    assert repr(evidence.decide(durable=HELD, back=REFUTED)) == f"durable {HELD!r}"
+    aside = evidence.decide(back=REFUTED)
+    assert repr(aside) == "Not stated here. back: it has nothing to come back to."
+    assert "it has nothing to come back to" in aside._repr_html_()
+    assert repr(evidence.conclude()).startswith("The claim held")
+    record = verdict(folder)
+    assert record["left_out"] == {"back": "it has nothing to come back to"}
+    assert [claim["name"] for claim in record["claims"]] == ["durable"]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ({"bck": "it has none"}, "No claim is called 'bck', to be left out; did you mean 'back'"),
+        ({"back": ""}, "given with their reasons"),
+        (["back"], "given with their reasons"),
+        ({"back": "it has none", "durable": "it keeps nothing"}, "Nothing can be claimed of this system.*it keeps"),
+    ],
+)
+def test_what_is_left_out_is_a_claim_with_a_reason(folder, left_out, said):
+    with pytest.raises(UsageError, match=said):
+        Evidence(left_out, durable="It stays.", back="It is back.")
+
+
 def test_all_held_concludes_with_a_sentence_that_names_the_folder(evidence, folder):
     shown = evidence.decide(durable=HELD, back=HELD)
     assert repr(shown) == f"durable {HELD!r}\nback {HELD!r}"

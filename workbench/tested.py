@@ -139,7 +139,7 @@ class UnderTest:
 
 
 def under_test(
-    system: str | System = "", *, needs: Iterable[str] = (), stores: Iterable[str] = STORES, **options: Any
+    system: str | System, *, needs: Iterable[str] = (), stores: Iterable[str] = STORES, **options: Any
 ) -> UnderTest:
     """The reference application ("") with ``options`` on ``stores``, or a system of yours: a file, an import path, or
     a `System` itself, which brings what it uses; ``stores`` and ``options`` are not for it.

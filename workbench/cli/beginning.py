@@ -85,7 +85,9 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x") as file:
             file.write(text)
-    except FileExistsError:
+    except FileExistsError as error:
+        if not path.exists():  # what is there is in the place of its folder
+            raise UsageError(f"{path} cannot be written: {path.parent} is no folder.") from error
         raise UsageError(f"{path} is there already, and is not written over. Choose another name.") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error

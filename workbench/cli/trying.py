@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from workbench.cli.doctor import Row, print_rows
-from workbench.errors import ServiceError
+from workbench.errors import ServiceError, UsageError
 from workbench.history.folder import RUN
 from workbench.systems.addresses import addresses
 
@@ -46,10 +46,11 @@ def try_system(where: str, *, runtime: str = "embedded") -> int:
 
     tested = under_test(where)
     if not tested.own:
-        raise ServiceError("--system names the file that describes a system of yours: --system shop_system.py.")
+        raise UsageError("--system names the file that describes a system of yours: --system shop_system.py.")
     system: Any = tested.services[APP]
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(repr(system), markup=False)
+    before = os.environ.get(RUN)
     with tempfile.TemporaryDirectory(prefix="workbench-doctor-") as folder:
         os.environ[RUN] = folder  # the logs of services
         try:
@@ -63,6 +64,7 @@ def try_system(where: str, *, runtime: str = "embedded") -> int:
                 stack.stop()
         finally:
             del os.environ[RUN]
+            os.environ |= {} if before is None else {RUN: before}
     print_rows(console, rows)
     return _conclude(console, system, rows, where=where)
 
