@@ -3,7 +3,8 @@
 It is installed from PyPI (``pip install 'workbench[examples]'``) and started as its documentation says; the tasks are
 those of ``celery_tasks.py``. A write is acknowledged when Celery has accepted the task, which is when a web
 application tells its user that it is taken care of. Reads are tasks, too: the worker takes one task at a time in the
-order of the queue, so that a read comes after all that was accepted before it.
+order of the queue, so that a read comes after all that was accepted before it. A worker that exits is started again,
+as a supervisor does where workers run for good: this one sometimes exits when its broker goes away.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from workbench import System
 
 python = os.environ.get("WORKBENCH_CELERY_PYTHON") or sys.executable  # of another environment, by its path
 
+worker = f"{python} -m celery -A celery_tasks worker --concurrency 1 --loglevel INFO"
+
 system = System(
     "celery",
-    command=f"{python} -m celery -A celery_tasks worker --concurrency 1 --loglevel INFO",
+    command=["sh", "-c", f"while true; do {worker}; sleep 0.1; done"],
     env={"REDIS_URL": "{redis.url}", "PYTHONUNBUFFERED": "1"},
     ready="log: celery@.* ready",
     listens=False,
