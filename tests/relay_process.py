@@ -26,7 +26,7 @@ import sys
 from workbench.links import api, relay
 ours = api.wanted
 def wanted(entry, where=""):
-    return ours({key: value for key, value in entry.items() if key not in ("door", "of")}, where)
+    return ours({key: value for key, value in entry.items() if key not in ("door", "of", "tls")}, where)
 api.wanted = wanted
 sys.argv[1:] = [word.replace("-host", "--host").replace("-port", "--port") for word in sys.argv[1:]]
 sys.exit(relay.main())

@@ -4,9 +4,13 @@ Elsewhere is another stack of the test's own, or an address where nobody, or som
 """
 
 import asyncio
+import contextlib
 import http.server
 import json
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,6 +20,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import redis as redis_py
+import relay_process
 from certificates import make_certificate, speaking_tls
 
 from workbench import (
@@ -37,9 +42,12 @@ from workbench import (
     recovered,
     run,
 )
-from workbench.errors import NotPossible, ServiceError, UsageError
+from workbench.errors import LinkError, NotPossible, ServiceError, UsageError
 from workbench.history.folder import run_folder
+from workbench.links import Links
+from workbench.links.connection import TEAR_DOWN
 from workbench.services._url import read_url
+from workbench.tls import Tls
 from workbench.workloads import by_picows, by_websockets
 from workbench.workloads.http import Http, HttpError
 from workbench.workloads.origin import socket_url
@@ -107,6 +115,15 @@ def test_clients_work_with_it(stack):
     assert not history.count("fail") + history.count("info")
     for store in STORES:
         assert durable(history.where(workload=f"appends in {store}"), faults=False).verdict == "held"
+
+
+def test_an_application_of_the_stack_works_with_a_store_that_runs_elsewhere(there):
+    with Stack("app", redis=there["redis"]) as mixed:
+        assert mixed["app"].runtime == "embedded"
+        history = run(mixed, Appends(store="redis", via="app"), clients=2, rate_hz=50, duration_s=0.6)
+        assert durable(history, faults=False).verdict == "held"
+        with mixed.under(Partition("app", "redis")) as inflicted:
+            assert inflicted.doubt is None
 
 
 def test_the_database_of_the_url_is_the_one_that_is_used(there):
@@ -423,6 +440,8 @@ def test_one_that_is_not_reached_is_told_in_a_paragraph_at_once(there, certifica
         ("mongodb://me:pass-word-1@a,b/db", "names several hosts"),
         ("https://h/?token=pass-word-1", "ends before any"),
         ("rediss://:pass-word-1@h?ssl_ca_certs=/none.pem", "authorities /none.pem is not there"),
+        ("rediss://:pass-word-1@h?ssl_keyfile=me.pem", "ssl_keyfile: a client's own certificate cannot be shown"),
+        ("mongodb://me:pass-word-1@h/?authMechanism=MONGODB-X509", "only with a user and a password"),
     ],
 )
 def test_a_url_that_makes_no_sense_is_refused_before_anything_starts(url, says):
@@ -466,3 +485,71 @@ def test_a_certificate_of_another_name_is_not_accepted(there, tmp_path):
         query = f"ssl_ca_certs={other}&ssl_check_hostname=false"
         with Stack(redis=f"rediss://:{password}@localhost:{port}?{query}") as secured:
             assert secured["redis"].ask(through="client", timeout_s=5) < 5
+
+
+# --- the relay
+
+
+def test_an_upstream_that_tears_down_is_torn_down_for_the_client(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def serve(server):
+        client, _ = server.accept()
+        with context.wrap_socket(client, server_side=True) as secret:
+            assert secret.recv(1) == b"?"
+            secret.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, TEAR_DOWN)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, relay_process.running() as links:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        upstream = f"127.0.0.1:{server.getsockname()[1]}"
+        link = links.add("client", "store", upstream=upstream, tls=Tls("localhost", ca=str(certificate)))
+        with socket.create_connection((link.host, link.port), 10) as client:
+            client.sendall(b"?")
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+
+
+@contextlib.contextmanager
+def echoing():
+    """The port of a server that says what it hears, to one client."""
+
+    def serve(server):
+        client, _ = server.accept()
+        with client:
+            while data := client.recv(1 << 20):
+                client.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        yield server.getsockname()[1]
+
+
+def test_much_passes_both_ways_over_tls_at_once(certificate):
+    said = bytes(range(256)) * 16_000
+    with echoing() as echo, speaking_tls(echo, certificate) as port, relay_process.running() as links:
+        tls = Tls("localhost", ca=str(certificate))
+        link = links.add("client", "store", upstream=f"127.0.0.1:{port}", tls=tls)
+        with socket.create_connection((link.host, link.port), 20) as client:
+            threading.Thread(target=client.sendall, args=(said,), daemon=True).start()
+            heard = b""
+            while len(heard) < len(said):
+                heard += client.recv(1 << 20)
+    assert heard == said
+
+
+@pytest.mark.parametrize("field", [{"tls_verify": "some"}, {"tls_start": "mysql"}, {"tls": 1}])
+def test_the_relay_refuses_tls_that_makes_no_sense(field):
+    with relay_process.running() as links, pytest.raises(LinkError, match="status 400"):
+        links._ask("POST", "proxies", **{"name": "p", "upstream": "h:1", "tls": "h", **field})
+
+
+def test_a_relay_that_speaks_no_tls_is_told_apart(tmp_path):
+    (tmp_path / "original.py").write_text(relay_process.WITHOUT_DOORS)
+    argv = [sys.executable, tmp_path / "original.py", "-host", "127.0.0.1", "-port", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        links = Links(f"127.0.0.1:{process.stdout.readline().split()[1]}")
+        with pytest.raises(LinkError, match=r"version 2\.\S+ speaks no TLS, and store does.*Unset WORKBENCH_TOXIPROXY"):
+            links.add("client", "store", upstream="127.0.0.1:1", tls=Tls("localhost"))
+        assert len(links) == 0
+        process.terminate()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from workbench import guard
 from workbench.data import entities
 from workbench.data.entities import STORES, Account, Message, Session, Value, check
 from workbench.errors import ServiceError, UsageError
@@ -95,6 +96,7 @@ def populate(
             f"{len(plan.sessions)} sessions of {accounts} accounts: whoever writes something has to log in first. "
             "Leave sessions out, or ask for as many as there are accounts."
         )
+    guard.refuse("To populate the application is")
     began = time.monotonic()
     writer = _Writer(stack.urls(app), plan)
     with ThreadPoolExecutor(1, thread_name_prefix="populate") as pool:  # a notebook's own thread has a loop already

@@ -36,6 +36,7 @@ _NOT_FOR_CLIENTS = {
     *("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "replicaSet"),
 }
 """Clients speak plain to their link, and the name of a replica set would have them look for its other members."""
+_OWN_CERTIFICATE = {"ssl_certfile", "ssl_keyfile", "sslcert", "sslkey", "tlsCertificateKeyFile"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,12 @@ def read_url(text: str, *, entry: str) -> Url:
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
     if kind.name == "http" and (parts.query or parts.fragment):
         raise _wrong(entry, scheme, "it ends before any ? and #: give what every path begins with")
+    if own := [name for name in given if name in _OWN_CERTIFICATE]:
+        raise _wrong(
+            entry, scheme, f"{own[0]}: a client's own certificate cannot be shown, neither by links nor probes"
+        )
+    if kind.name == "mongo" and given.get("authMechanism", "SCRAM-SHA-256") != "SCRAM-SHA-256":
+        raise _wrong(entry, scheme, "one logs in only with a user and a password here (SCRAM-SHA-256)")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     user, password = given.pop("user", user), given.pop("password", password)
     if kind.name == "postgres" and not user:

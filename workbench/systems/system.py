@@ -92,14 +92,16 @@ class System:
         self._operations: dict[str, Function] = {}
 
     def __repr__(self) -> str:
-        what = f"the command {self.title!r}" if self.command else f"the image {self.title}" if self.image else self.url
+        what = (
+            f"the command {self.title!r}" if self.command else f"the image {self.title}" if self.image else self.title
+        )
         uses = f", which uses {', '.join(self.uses)}" if self.uses else ""
         return f"{self.name}: {what}{uses}; operations: {', '.join(self.operations) or 'none'}"
 
     @property
     def title(self) -> str:
         """What is started: the command as it was written, the image, the URL."""
-        return " ".join(self.command) or (self.image.name if self.image else self.url)
+        return " ".join(self.command) or (self.image.name if self.image else _without_password(self.url))
 
     @property
     def where(self) -> str:
@@ -165,7 +167,7 @@ class System:
             raise UsageError(f"{self.name}: before is for a command of your own, not for {self.title}.")
         if self.url and (ready or self.env or not self.listens or self.scales):
             raise UsageError(
-                f"{self.name}: it runs at {self.url} already. env, ready, scales and listens are for what is started."
+                f"{self.name}: it runs at {self.title} already. env, ready, scales and listens are for what is started."
             )
 
     def _placeholders(self) -> list[str]:
@@ -212,3 +214,8 @@ def _environment(owner: str, env: object) -> dict[str, str]:
         if not (isinstance(name, str) and name and "=" not in name and isinstance(value, str)):
             raise UsageError(f"{owner}: a variable of env has a name and a text; got {name!r}: {value!r}.")
     return dict(env)
+
+
+def _without_password(url: str) -> str:
+    """As it can be shown."""
+    return re.sub(r"(?<=://)([^/@]*):[^/@]*@", r"\1@", url)
