@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/ready
 TESTS ?= tests
 
-.PHONY: demo test check bench lab gallery constraints clean
+.PHONY: demo test check bench strangers lab gallery constraints clean
 
 demo: $(READY)
 	@$(BIN)/workbench run tour auth_flow redis_pubsub failover scale --profile quick
@@ -21,6 +21,10 @@ bench: $(READY)
 	@test -x $(BIN)/locust || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[services,dev,bench]'
 	@status=0; for bench in tests/bench/[a-z]*.py; do $(BIN)/python $$bench || status=1; echo; done; exit $$status
 
+# Public applications under test, and whether what comes out is what is known of them.
+strangers: $(READY)
+	@$(BIN)/python examples/verdicts.py
+
 lab: $(READY)
 	@$(BIN)/jupyter lab notebooks/tour.ipynb
 
@@ -30,7 +34,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 		{ rm -rf .venv; echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Installing into .venv (once, a minute or two) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[services,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[services,dev,examples]'
 	@touch $(READY)
 
 # The executed notebooks that are kept, and the picture at the top of the README.
