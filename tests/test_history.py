@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from workbench.errors import HistoryError
-from workbench.history import Doubt, History, Labels, Operation, Window
+from workbench.history import Doubt, History, Labels, Operation, Window, disk
 from workbench.history.folder import shown
 
 KILL = Window(fault="kill redis", began=1.0, healed=2.5, proof="its process is gone")
@@ -157,3 +157,28 @@ def test_a_folder_is_shown_as_on_every_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path / "outputs"))
     assert shown(tmp_path / "outputs" / "a" / "tour") == "outputs/a/tour"
     assert shown(tmp_path.parent) == str(tmp_path.parent)
+
+
+NEVER = Doubt("impossible", "It cannot be killed here.", "kill redis", 1.5)
+
+
+def test_a_fault_that_never_began_is_a_doubt_and_no_window_also_of_a_run_that_was_cut_off(tmp_path):
+    disk.begin(tmp_path, {"duration_s": 3.0})
+    disk.append_window(tmp_path, 0, fault="kill redis", began=1.5)
+    disk.append_window(tmp_path, 0, impossible="It cannot be killed here.")
+    disk.append_window(tmp_path, 1, fault="pause mongo", began=2.0, proof="seen")
+    history = History.read(tmp_path)
+    assert [window.fault for window in history.windows] == ["pause mongo"]
+    assert NEVER in history.doubts
+    history.save(tmp_path)
+    assert NEVER in History.read(tmp_path).doubts
+
+
+def test_a_doubt_of_one_fault_is_left_out_where_another_is_looked_at():
+    whole = Doubt("saturated", "The client was saturated.")
+    history = History.of([], windows=[Window(fault="pause mongo", began=2, healed=3)], doubts=[NEVER, whole])
+    assert history.where(fault="redis").doubts == (NEVER, whole)
+    assert history.where(fault="mongo").doubts == (whole,)
+    assert history.where(workload="appends").doubts == (NEVER, whole)
+    assert history.until(1.0).doubts == (whole,)
+    assert history.until(2.0).doubts == (NEVER, whole)
