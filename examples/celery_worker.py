@@ -57,7 +57,9 @@ class Asking:
         return self.accepted(task, *args).get(timeout=5)
 
     def close(self) -> None:
-        self.thread.shutdown(wait=False, cancel_futures=True)
+        """Without waiting for a thread that may still wait itself."""
+        self.thread.submit(self.celery.close)
+        self.thread.shutdown(wait=False)
 
 
 @system.operation
