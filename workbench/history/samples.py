@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "samples.jsonl"
-"""Of a history's folder; a sealed line each time services are looked at:
+"""Of a history's folder; sealed lines: ``{"services": ["redis", "app"]}``, then, each time services are looked at,
 ``{"at": 1.25, "used": {"redis": [0.02, 4562944, 12], "app": null}, "unknown": {"mongo": "why"}}``."""
 
 _SLACK_S = 0.03  # by so much the CPU time of one life may fall: that of a child which has ended is known less exactly
@@ -46,15 +46,19 @@ class Samples:
         """From records as they stand in the file."""
         rows: list[tuple[float, str, list[float]]] = []
         unknown: dict[str, str] = {}
+        names: dict[str, int] = {}
         for record in records:
+            for name in record.get("services", ()):
+                names.setdefault(name, len(names))
             unknown |= record.get("unknown", {})
             for service, used in record.get("used", {}).items():
+                names.setdefault(service, len(names))
                 rows.append((record["at"], service, used or [np.nan] * 3))
         rows.sort(key=lambda row: row[0])
         numbers = np.asarray([row[2] for row in rows], dtype=np.float64).reshape(-1, 3)
         return cls(
             at=np.asarray([row[0] for row in rows], dtype=np.float64),
-            service=Labels.of(row[1] for row in rows),
+            service=Labels(np.asarray([names[row[1]] for row in rows], dtype=np.int32), tuple(names)),
             cpu_s=numbers[:, 0],
             rss_bytes=numbers[:, 1],
             descriptors=numbers[:, 2],
@@ -70,7 +74,8 @@ class Samples:
 
     def lines(self) -> str:
         """The file that `read` reads."""
-        records: list[dict[str, Any]] = [{"unknown": dict(self.unknown)}] if self.unknown else []
+        records: list[dict[str, Any]] = [{"services": self.service.names}]
+        records += [{"unknown": dict(self.unknown)}] if self.unknown else []
         names, codes = self.service.names, self.service.codes.tolist()
         for row, at in enumerate(self.at.tolist()):
             numbers = [self.cpu_s[row], self.rss_bytes[row], self.descriptors[row]]
@@ -82,7 +87,7 @@ class Samples:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """Those of which something is known, in the order in which they were met."""
+        """Those of which something is known, in the order of the stack."""
         return tuple(name for code, name in enumerate(self.service.names) if np.any(self.service.codes == code))
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Samples:

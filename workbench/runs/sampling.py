@@ -49,6 +49,7 @@ class Sampler:
     def start(self) -> None:
         """Where what services use must be asked for, it may take a while: each of these has a thread of its own."""
         self._look_at_logs()  # what stands there already is not of this run
+        self._write(samples.FILE, {"services": list(self._stack)})
         far = [name for name in self._stack if self._stack[name].runtime != "embedded"]
         self._watch("logs", logs.EVERY_S, self._look_at_logs)
         self._watch("near", SAMPLE_S, lambda: self._sample([name for name in self._stack if name not in far]))
