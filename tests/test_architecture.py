@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "workbench"
 
 WAIST = ["errors", "guard", "progress", "history"]
 MACHINE_ROOM = [
-    *WAIST, "tls", "services", "systems", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver", "runs",
-    "data", "tested", "standing",
+    *WAIST, "tls", "services", "systems", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver",
+    "runs", "data", "tested", "standing",
 ]  # fmt: skip
 READING_ROOM = [
     *WAIST, "redact", "models", "linear", "checkers", "evidence", "plots", "parameters", "report", "execute", "foreign",
