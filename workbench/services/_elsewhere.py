@@ -4,7 +4,8 @@
 
 The scheme says what it is; user, password, database and options are the URL's own. Where it speaks TLS, the relay and
 the probes do so with it, and clients speak plain to their link. Who asks an application over HTTP sends the name of its
-host, not of the link: it stands in the URL that clients get, as ``#host=staging.example.com``.
+host, not of the link: it stands in the URL that clients get, as ``#host=staging.example.com``. What clients write
+stays there: it is under names of the run (keys, rows, accounts), and nobody here removes it.
 """
 
 from __future__ import annotations
