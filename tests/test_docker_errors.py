@@ -221,6 +221,14 @@ def test_a_port_where_nothing_listens():
 
 
 @docker
+def test_a_worker_whose_log_never_says_that_it_is_ready():
+    worker = System("worker", image=containers.server(), listens=False, ready="log: never", limit_s=1)
+    with pytest.raises(NotReady, match="never") as error:
+        Stack("redis", worker=worker).start()
+    assert "nothing listens" not in str(error.value)
+
+
+@docker
 def test_a_command_that_exits():
     image = Image(containers.PYTHON, port=8000, command=("python3", "-c", "print('no configuration'); exit(3)"))
     with pytest.raises(

@@ -98,7 +98,7 @@ def made(label_owner, name, *, boot="", user=""):
     labels = {"workbench.owner": label_owner, "workbench.user": user or str(os.geteuid()), "workbench.boot": boot}
     flags = [part for label in labels.items() for part in ("--label", "{}={}".format(*label))]
     containers.docker("network", "create", *flags, name)
-    containers.docker("run", "--detach", "--network", name, "--name", name, *flags, containers.PYTHON, "sleep", "60")
+    containers.docker("create", "--network", name, "--name", name, *flags, containers.PYTHON, "sleep", "60")
     return name
 
 
@@ -151,5 +151,4 @@ def test_ryuk_is_had_where_its_image_is_and_nobody_minds_where_it_does_not_run()
 
     assert run(containers.PYTHON, "false") == "tried"
     assert run(containers.PYTHON, "true") == "alone"
-    assert run("registry.invalid/ryuk:1", "false") == "alone"
     assert not [name for name in containers.docker("ps", "-a", "--format", "{{.Names}}").split() if "ryuk" in name]

@@ -94,6 +94,8 @@ class Container(Running):
 
     def hint(self) -> str:
         """On which ports programs listen in it, if not on the one that is published."""
+        if not getattr(self.service, "listens", True):
+            return ""
         wanted = self._image().port
         there = listening(self._engine, self._container, self.pid or 0)
         if there is None or wanted in there:
