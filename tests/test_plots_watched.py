@@ -150,3 +150,15 @@ def test_the_title_says_when_the_first_complaint_came(tmp_path, lines, windows, 
 
 def test_a_history_without_a_folder_has_a_picture_as_well():
     assert plots.logs(History.of([])).png()
+
+
+def test_labels_of_windows_above_the_small_panels_do_not_meet():
+    windows = tuple(replace(KILL, fault=f"pause postgres-{n}", began=n / 2, healed=n / 2 + 0.3) for n in range(1, 14))
+    figure = plots.resources(replace(history(redis=used()), windows=windows))
+    figure.png()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert len(boxes) >= 5
+    for n, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[n + 1 :])
+        assert not box.overlaps(figure.texts[0].get_window_extent())
+    assert not figure.axes[1].texts

@@ -99,7 +99,7 @@ class Logs:
     def __repr__(self) -> str:
         if not self.services:
             return "no logs were kept"
-        grave = [f"{n:,} {level}s" for level in ("warning", "error") if (n := self._count(level))]
+        grave = [f"{n:,} {level}{'s' * (n != 1)}" for level in ("warning", "error") if (n := self._count(level))]
         text = f"{len(self):,} lines of {', '.join(self.services)}"
         text += f", among them {' and '.join(grave)}" if grave else ", none of them a warning or an error"
         return f"{text}; not there: {', '.join(self.missing)}" if self.missing else text

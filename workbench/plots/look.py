@@ -143,6 +143,7 @@ def bands(axes: Axes, windows: Sequence[Window], until: float, *, named: bool = 
             labelled.append((window.fault, began, healed))
     if not named:
         return
+    tall = axes.get_position().height * HEIGHT
     free = [0.0, 0.0]  # where the next label of each of two rows may begin, inches from the left end of the axis
     for fault, began, healed in labelled:
         middle = (began + healed) / 2 * per_second
@@ -156,7 +157,7 @@ def bands(axes: Axes, windows: Sequence[Window], until: float, *, named: bool = 
             free[row] = centre + wide / 2
             axes.text(
                 centre / per_second,
-                1.012 + 0.065 * row,
+                1 + (0.026 + 0.14 * row) / tall,
                 label,
                 transform=axes.get_xaxis_transform(),
                 ha="center",
