@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import random
 import textwrap
+import time
 from pathlib import Path
 
 import aiohttp
@@ -13,7 +14,7 @@ import pytest
 from workbench import Echoes, Stack, System, Writes, run
 from workbench.errors import DriverError, UsageError
 from workbench.workloads import Appends
-from workbench.workloads.own import status_of
+from workbench.workloads.own import Clients, status_of
 
 HERE = Path(__file__).parent / "systems"
 SHOP = str(HERE / "described.py")
@@ -220,6 +221,67 @@ def test_a_mistake_in_an_operation_is_told_with_its_text(stack, describe):
     assert errors == {"AttributeError: 'tuple' object has no attribute 'post'"}
 
 
+@pytest.mark.parametrize("raised", ["SystemExit(3)", "KeyboardInterrupt", "__import__('asyncio').CancelledError"])
+def test_what_would_end_the_driver_is_an_error_like_others(stack, describe, raised):
+    history = ask(stack, Writes(describe(write=f"raise {raised}"), read_share=0))
+    errors = {(one.outcome, one.error.rstrip(": 3")) for one in history if one.kind == "append"}
+    assert errors == {("info", raised.rpartition(".")[2].removesuffix("(3)"))}
+
+
+def test_what_operations_start_and_print_does_not_come_between_driver_and_owner(stack, describe):
+    write = "import subprocess; subprocess.run('echo said; sleep 100 & cat', shell=True)"
+    history = ask(stack, Writes(describe(write=write), read_share=0), rate_hz=10)
+    assert {(one.outcome, one.error) for one in history} == {("ok", "")}
+
+
+def test_threads_that_hang_do_not_keep_a_run(stack, describe):
+    write = "import asyncio, time; await asyncio.to_thread(time.sleep, 100)"
+    begun = time.monotonic()
+    history = ask(stack, Writes(describe(write=write), read_share=0), timeout_s=0.2)
+    assert {(one.outcome, one.error) for one in history if one.kind == "append"} == {("info", "timeout")}
+    assert time.monotonic() - begun < 30  # of the 100
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("import asyncio; return asyncio.sleep(0)", "write of .* returned coroutine that nobody awaited"),
+        ("import httpx; return httpx.Response(503)", "write of .* returned an answer with the status 503, as if it"),
+    ],
+)
+def test_a_write_that_returns_what_it_did_not_look_at_is_no_acknowledgement(stack, describe, body, said):
+    with pytest.raises(DriverError, match=said):
+        ask(stack, Writes(describe(write=body), read_share=0))
+
+
+def test_a_classify_that_raises_ends_the_run_and_is_named(stack, describe):
+    classify = "@system.operation\n    def classify(error): return {}[error]"
+    with pytest.raises(
+        DriverError, match=r"classify of .*asked.py:system raised KeyError: OSError\(\) when it was asked"
+    ):
+        ask(stack, Writes(describe(write="raise OSError", classify=classify)))
+
+
+def test_a_connection_that_cannot_be_made_says_whose(stack, describe):
+    path = Path(describe())
+    path.write_text(path.read_text().replace('return urls["app"], token', "raise OSError('no way in')"))
+    with pytest.raises(DriverError, match="A client of 'writes in app' did not connect: OSError: no way in"):
+        ask(stack, Writes(path))
+
+
+def test_clients_of_several_drivers_are_dealt_out_over_instances_and_nothing_else(describe):
+    urls = {"app": "http://one", "app-2": "http://two", "app-cache": "redis://three"}
+
+    async def seat(*clients):
+        there = await Clients.seat(describe(), urls, "", clients, entry="app")
+        found = [(await there.connect(client))._inner[0] for client in clients]
+        assert (await there.connect(clients[0]))._inner[1] is None
+        return found
+
+    assert asyncio.run(seat(0, 2)) == ["http://one", "http://two"]
+    assert asyncio.run(seat(1)) == ["http://two"]
+
+
 def test_an_echo_that_differs_is_an_error(stack, describe):
     history = ask(stack, Echoes(describe(echo="return text[:-1]")))
     echoes = [operation for operation in history if operation.kind == "echo"]
@@ -263,6 +325,37 @@ def test_only_what_was_certainly_not_done_failed(describe):
     assert writes.classify(ConnectionResetError()) == ("info", "ConnectionResetError")
     assert status_of(aiohttp.ClientResponseError(None, (), status=409)) == 409
     assert status_of(ValueError("404")) == 0
+    assert writes.classify(answered(408))[0] == "info"
+    numbered = OSError()
+    numbered.code = 404  # of a database, say
+    assert status_of(numbered) == 0
+
+
+def test_what_a_library_sent_before_it_was_refused_may_be_done(describe):
+    """aiohttp asks again by itself: the second time nobody listens, the first time somebody read it."""
+    heard = []
+
+    async def serve(reader, writer):
+        while b"second" not in (data := await reader.read(10_000)):
+            heard.append(data)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        heard.append(data)
+        server.close()
+        writer.transport.abort()
+
+    async def put_twice():
+        nonlocal server
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
+            await (await http.put("/first")).read()
+            await http.put("/second")
+
+    server = None
+    with pytest.raises(aiohttp.ClientConnectorError) as raised:
+        asyncio.run(put_twice())
+    assert any(b"second" in data for data in heard)
+    assert Writes(describe()).classify(raised.value)[0] == "info"
 
 
 def test_a_system_may_classify_for_itself(tmp_path, describe):

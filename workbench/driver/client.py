@@ -11,7 +11,7 @@ from workbench.driver.spec import asking
 from workbench.driver.stage import Stage
 from workbench.driver.streak import Streak
 from workbench.driver.turns import Turns
-from workbench.errors import DriverError
+from workbench.errors import DriverError, WorkbenchError
 from workbench.workloads.asking import Ask
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ class Client:
                         await self._connect()
                 except TimeoutError as error:
                     raise DriverError(f"A client of {self.name!r} did not connect within {within_s:g} s.") from error
+                except WorkbenchError:
+                    raise
+                except Exception as error:
+                    what = f"{type(error).__name__}: {error}"
+                    raise DriverError(f"A client of {self.name!r} did not connect: {what}") from error
 
     async def play(self) -> None:
         """The whole schedule. In the steady state, once, what the workload asks there."""

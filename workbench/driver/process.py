@@ -166,19 +166,35 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+_owner = 1
+"""Where lines to the owner go."""
+
+
+def _keep_apart() -> Any:
+    """Where orders come from. Nobody else gets hold of the two pipes: not what operations print, not what they start,
+    which would speak in between and keep them open."""
+    global _owner
+    _owner, orders = os.dup(1), os.dup(0)  # not inheritable
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return os.fdopen(orders, "rb")
+
+
 def tell(news: dict[str, Any], *, wait: bool = True) -> None:
     """One line to the owner. Without ``wait`` it is dropped rather than let a reader who is slow stop the load."""
     line = f"{json.dumps(news)}\n".encode()
-    os.set_blocking(1, wait)
+    os.set_blocking(_owner, wait)
     with contextlib.suppress(BlockingIOError):
         while line:
-            line = line[os.write(1, line) :]
+            line = line[os.write(_owner, line) :]
 
 
-async def _main() -> None:
+async def _main(orders: Any) -> None:
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader(limit=1 << 24)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), orders)
     spec = msgspec.json.decode(await lines.readline(), type=Spec)
     sys.path[:] = spec.path
     try:
@@ -188,12 +204,16 @@ async def _main() -> None:
     except Exception as error:
         tell({"error": f"{type(error).__name__}: {error}", "kind": ""})
         raise
+    else:  # at once: threads and tasks that operations left behind would be waited for
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def main() -> None:
     """Play one driver's part. Whatever the clients still hold open is left to the end of the process."""
-    sys.stdout = sys.stderr  # what a workload prints is for the log: the lines on 1 are ours (`tell`)
+    orders = _keep_apart()
+    sys.stdout = sys.stderr  # what a workload prints is for the log
     try:
-        uvloop.run(_main())
+        uvloop.run(_main(orders))
     except BrokenPipeError:  # the owner is gone, the record is written
         os._exit(1)

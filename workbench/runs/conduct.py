@@ -160,7 +160,11 @@ class _Run:
             if schedule.ended_early.is_set() or self._look_for_deaths():
                 return False
             if now > latest and schedule.over:
-                raise DriverError(f"The load did not end: {now:.0f} s after its start clients still wait for answers.")
+                raise DriverError(
+                    f"The load did not end: {now:.0f} s after its start clients still wait for answers. An operation "
+                    "that blocks its event loop (time.sleep, a library that is not asynchronous), or that goes on "
+                    "when it is cancelled, keeps its driver from ending it: await in it, and let cancelling through."
+                )
             if drivers.done(within_s=0):
                 time.sleep(_LOOK_S)
         return not schedule.ended_early.is_set()

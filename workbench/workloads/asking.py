@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -116,4 +117,5 @@ def was_refused(error: BaseException | None) -> bool:
 
 def instances(urls: Mapping[str, str], service: str) -> list[str]:
     """The addresses of a service and of its further instances, of the first one first."""
-    return [url for name, url in urls.items() if name == service or name.rpartition("-")[0] == service]
+    others = re.compile(rf"{re.escape(service)}-\d+")  # "app-cache" is a service of its own
+    return [url for name, url in urls.items() if name == service or others.fullmatch(name)]

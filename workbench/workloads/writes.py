@@ -12,7 +12,7 @@ from workbench.errors import UsageError
 from workbench.systems import System
 from workbench.workloads.asking import Ask
 from workbench.workloads.messages import check_whole
-from workbench.workloads.own import Clients, Connection, WrongAnswer, check_entry, check_system, classify
+from workbench.workloads.own import Clients, Connection, WrongAnswer, check_entry, check_system, check_written, classify
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
@@ -33,8 +33,10 @@ class Writes:
     Kinds: ``append`` (value: the number, unique over the run) and ``read`` (value: the whole list), as of `Appends`. At
     the end every key is read once. Nothing is ever retried; after an error a client connects anew. Over several
     instances of the system clients are dealt out evenly. What an operation raises is classified by the system's
-    ``classify``; without, a refused connection and an HTTP status of 4xx mean that nothing was done, and all else that
-    it may have been. Raises `UsageError` if the system lacks ``write`` or ``read``.
+    ``classify``; without, an HTTP status of 4xx but 408 and a refused connection (an error of httpx or of the operating
+    system: other libraries ask again by themselves) mean that nothing was done, and all else that it may have been. So
+    an operation of several requests, the first of which may have been served, needs a ``classify``. Raises `UsageError`
+    if the system lacks ``write`` or ``read``.
     """
 
     system: str | Path | System
@@ -82,7 +84,7 @@ class Writes:
     async def do(self, connection: Connection, ask: Ask) -> Any:
         key = f"{connection.run}-{ask.key}"
         if ask.kind == "append":
-            await connection.call("write", key, ask.value)
+            check_written(await connection.call("write", key, ask.value), of=str(self.system))
             return None
         return _numbers(await connection.call("read", key), of=str(self.system))
 
