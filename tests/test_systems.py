@@ -132,7 +132,7 @@ def test_what_a_placeholder_names_has_to_be_in_the_stack(entries, said):
         ({"command": "", "image": Image("shop", 80), "env": {"A": "{data}"}}, "{data} makes no sense"),
         ({"command": "", "image": Image("shop", 80, ready="health")}, r'ready is a path \("/health"\)'),
         ({"command": "", "url": "http://127.0.0.1", "env": {"A": "b"}}, "runs at http://127.0.0.1 already"),
-        ({"env": {"PORT": 1}}, "has a name and a text; got 'PORT': 1"),
+        ({"env": {"PORT": 1}}, "has a name and a text, .* of 'PORT' is of type int"),
         ({"env": ["PORT=1"]}, "env is a mapping"),
         ({"cwd": 3}, "cwd is a folder"),
         ({"ready": "health"}, r'ready is a path \("/health"\)'),

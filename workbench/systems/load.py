@@ -32,11 +32,13 @@ def load_system(where: str | Path | System, *, base: Path | None = None) -> Syst
         raise UsageError(
             f"A system is named by its file, examples/shop.py, or its module, package.module; got {where!r}."
         )
-    at, _, attribute = text.strip().rpartition(":") if ":" in text else (text.strip(), "", "")
+    at, _, attribute = text.strip().rpartition(":")
+    if not at or os.sep in attribute:  # a folder may have a colon in its name
+        at, attribute = text.strip(), ""
     is_file = at.endswith(".py") or os.sep in at
     module = _from_file((base or Path.cwd()) / Path(at).expanduser()) if is_file else _by_import(at, base)
     system, name = _choose(module, attribute, at)
-    system.attribute, system.module = name, "" if is_file else at
+    system.attribute, system.module = name, str(module.__file__) if is_file else at
     return system
 
 
@@ -95,16 +97,18 @@ def _why(where: str, error: BaseException) -> str:
     """Where and why a file did not load."""
     if isinstance(error, SyntaxError):
         line, source = error.lineno or 0, (error.text or "").strip()
+        at = error.filename or where
     else:
         frames = traceback.extract_tb(error.__traceback__)
         inner = [frame for frame in frames if "importlib" not in frame.filename and frame.filename != __file__]
         here = next((frame for frame in reversed(inner) if frame.filename == where), inner[-1] if inner else frames[-1])
-        line, source = here.lineno or 0, here.line or ""
+        line, source, at = here.lineno or 0, here.line or "", here.filename
     what = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
     told = f"{type(error).__name__}: {what}".rstrip(": ")
     relative = isinstance(error, ImportError) and "relative import" in str(error)
     cure = "Name it as a module, package.module, from the folder that holds the package." if relative else ""
-    return f"{where} cannot be loaded: {told}, in line {line}: {source}. {cure or 'Mend the file.'}"
+    of = f" of {at}" if at != where else ""
+    return f"{where} cannot be loaded: {told}, in line {line}{of}: {source}. {cure or 'Mend the file.'}"
 
 
 def _choose(module: ModuleType, attribute: str, at: str) -> tuple[System, str]:

@@ -79,7 +79,7 @@ class System:
             if not isinstance(value, bool):
                 raise UsageError(f"{name}: {option} is True or False, not {value!r}.")
         self.scales, self.listens = scales, listens
-        if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not limit_s > 0:
+        if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not 0 < limit_s < float("inf"):
             raise UsageError(f"{name}: limit_s is the seconds a start may take, above 0, not {limit_s!r}.")
         self.limit_s, self.version = limit_s, _text(name, "version", version)
         self.ready = Ready.of(name, ready or (image.ready if image is not None else ""), listens=listens)
@@ -154,7 +154,7 @@ class System:
 
     def _folder(self, cwd: str | Path) -> Path:
         """Where its command is started."""
-        if not isinstance(cwd, str | Path):
+        if not isinstance(cwd, str | Path) or "\0" in str(cwd):
             raise UsageError(f"{self.name}: cwd is a folder, relative to the file of the system; got {cwd!r}.")
         base = self.file.parent if self.file else Path.cwd()
         return (base / Path(cwd).expanduser()).resolve()
@@ -199,10 +199,20 @@ def _words(owner: str, option: str, value: object) -> tuple[str, ...]:
     """A command as a list. Raises `UsageError`."""
     if isinstance(value, str):
         try:
-            return tuple(shlex.split(value))
+            words = tuple(shlex.split(value))
         except ValueError as error:
             raise UsageError(f"{owner}: {option} cannot be split as a shell would ({error}): {value!r}.") from None
-    if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
+        if words and ({"&&", "||", "|", ";", "&", ">"} & {*words} or re.match(r"\w+=", words[0])):
+            raise UsageError(
+                f"{owner}: {option} is not run by a shell: {value!r}. Variables go into env, the folder into cwd, what "
+                'comes first into before; or write it as a list, ["sh", "-c", "…"].'
+            )
+        value = words
+    if (
+        isinstance(value, list | tuple)
+        and all(isinstance(word, str) and "\0" not in word for word in value)
+        and (not value or value[0].strip())
+    ):
         return tuple(value)
     raise UsageError(f"{owner}: {option} is a text, or a list of texts with the program first; got {value!r}.")
 
@@ -211,8 +221,12 @@ def _environment(owner: str, env: object) -> dict[str, str]:
     if not isinstance(env, Mapping):
         raise UsageError(f'{owner}: env is a mapping, {{"REDIS_URL": "{{redis.url}}"}}; got {env!r}.')
     for name, value in env.items():
-        if not (isinstance(name, str) and name and "=" not in name and isinstance(value, str)):
-            raise UsageError(f"{owner}: a variable of env has a name and a text; got {name!r}: {value!r}.")
+        named = isinstance(name, str) and name and not {"=", "\0"} & {*name}
+        if not named or not isinstance(value, str) or "\0" in value:
+            raise UsageError(  # without the value, which may be secret
+                f"{owner}: a variable of env has a name and a text, both without null bytes; the value of {name!r} "
+                f"is of type {type(value).__name__}."
+            )
     return dict(env)
 
 
