@@ -57,7 +57,8 @@ def _container(stack: Stack, service: str | Role) -> Container:
     """The container of a service. Raises `NotPossible` if it is none."""
     running = processes.of(stack, service)
     if running.runtime != "docker":
-        what = "runs elsewhere" if running.runtime == "elsewhere" else "is a process, which is on no network of its own"
+        not_ours = {"elsewhere": "runs elsewhere", "reused": "is borrowed, and its network is its owner's"}
+        what = not_ours.get(running.runtime, "is a process, which is on no network of its own")
         raise NotPossible(
             f'unplug {service} is not possible: {running.name} {what}. Start it in the runtime "docker", or part it '
             f'from those it speaks with by Partition("{running.name}").'
