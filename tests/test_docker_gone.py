@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import containers
 import leftovers
@@ -152,3 +153,43 @@ def test_ryuk_is_had_where_its_image_is_and_nobody_minds_where_it_does_not_run()
     assert run(containers.PYTHON, "false") == "tried"
     assert run(containers.PYTHON, "true") == "alone"
     assert not [name for name in containers.docker("ps", "-a", "--format", "{{.Names}}").split() if "ryuk" in name]
+
+
+GOES_AWAY = """
+import os, sys, time
+import engines
+from workbench import Stack
+from workbench.errors import ServiceError
+with engines.between(sys.argv[1], sys.argv[2]) as (host, cut):
+    os.environ["DOCKER_HOST"] = host
+    with Stack("redis", runtime="docker") as stack:
+        cut()
+        deadline = time.monotonic() + 20
+        while not stack.deaths() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        print(stack.deaths())
+        try:
+            stack["redis"].restart()
+        except ServiceError as error:
+            print(error)
+print(stack)
+"""
+
+
+def test_an_engine_that_goes_away_is_a_death(tmp_path):
+    """Nobody knows what becomes of its containers; the stack ends all the same."""
+    real = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+    with subprocess.Popen(
+        [sys.executable, "-c", GOES_AWAY, str(tmp_path / "docker.sock"), real],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+    ) as process:
+        said, _ = process.communicate(timeout=60)
+    left = containers.of_pid(process.pid)
+    for name in left:  # the supervisor asked the same engine in vain
+        containers.docker(*(("rm", "-f", "-v", name) if name.endswith("-redis") else ("network", "rm", name)))
+    assert process.returncode == 0 and len(left) == 2
+    assert "service='redis'" in said and "The Docker engine does not answer" in said
+    assert "There is no Docker engine" in said or "No Docker engine answers" in said
+    assert "not running" in said
