@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 TESTS ?= tests
+NOTEBOOKS ?= failover
 
 .PHONY: demo test check bench strangers lab gallery constraints clean
 
@@ -21,9 +22,10 @@ bench: $(READY)
 	@test -x $(BIN)/locust || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[services,dev,bench]'
 	@status=0; for bench in tests/bench/[a-z]*.py; do $(BIN)/python $$bench || status=1; echo; done; exit $$status
 
-# Public applications under test, and whether what comes out is what is known of them.
+# Public applications under test, and whether what comes out is what is known of them; scale takes as long again:
+# make strangers NOTEBOOKS="failover scale"
 strangers: $(READY)
-	@$(BIN)/python examples/verdicts.py
+	@$(BIN)/python examples/verdicts.py $(NOTEBOOKS)
 
 lab: $(READY)
 	@$(BIN)/jupyter lab notebooks/tour.ipynb

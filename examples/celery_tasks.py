@@ -13,7 +13,7 @@ lists = Redis.from_url(os.environ["REDIS_URL"])
 
 @app.task
 def append(key: str, value: int) -> None:
-    time.sleep(0.04)  # what else a task does
+    time.sleep(0.05)  # what else a task does
     lists.rpush(f"list:{key}", value)
 
 

@@ -48,6 +48,11 @@ class Asking:
     async def __call__(self, ask: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.thread, ask, *args)
 
+    def connected(self) -> None:
+        """Celery connects when it has to; here it has to."""
+        with self.celery.connection_or_acquire() as connection:
+            connection.default_channel.client.ping()
+
     def accepted(self, task: str, *args: Any) -> Any:
         """Hand a task over, without the retries that Celery's client makes by itself."""
         return self.celery.send_task(f"celery_tasks.{task}", args=args, retry=False)
@@ -64,7 +69,13 @@ class Asking:
 
 @system.operation
 async def connect(urls: dict[str, str], token: None) -> Asking:
-    return Asking(urls["redis"])
+    ask = Asking(urls["redis"])
+    try:
+        await ask(ask.connected)
+    except BaseException:
+        ask.close()
+        raise
+    return ask
 
 
 @system.operation
