@@ -108,7 +108,7 @@ class Postgres(Outside):
             return time.monotonic() - began
 
     def url(self, place: Place, *, host: str, port: int) -> str:
-        return self.address.through("postgresql", host, port, path=f"/{self.address.path}", sslmode="disable")
+        return self.address.through("postgresql", host, port, path=f"/{self.address.quoted}", sslmode="disable")
 
     def _session(self, place: Place, host: str, port: int, timeout_s: float) -> Rows:
         return Rows(
@@ -141,7 +141,7 @@ class Mongo(Outside):
             return time.monotonic() - began
 
     def url(self, place: Place, *, host: str, port: int) -> str:
-        return self.address.through("mongodb", host, port, path=f"/{self.address.path}", directConnection="true")
+        return self.address.through("mongodb", host, port, path=f"/{self.address.quoted}", directConnection="true")
 
     def _session(self, place: Place, host: str, port: int, timeout_s: float) -> Documents:
         return Documents(

@@ -31,11 +31,10 @@ SCHEMES = {
 }
 _AUTHORITIES = {"redis": "ssl_ca_certs", "postgres": "sslrootcert", "mongo": "tlsCAFile"}
 """The option that names a file of certificate authorities."""
-_NOT_FOR_CLIENTS = {
-    *("ssl_ca_certs", "ssl_cert_reqs", "ssl_check_hostname", "sslmode", "sslrootcert", "ssl", "tls", "tlsCAFile"),
-    *("tlsInsecure", "tlsAllowInvalidCertificates", "tlsAllowInvalidHostnames", "replicaSet"),
-}
-"""Clients speak plain to their link, and the name of a replica set would have them look for its other members."""
+_NOT_FOR_CLIENTS = ("ssl", "tls", "channel_binding", "replicaSet")
+"""What options begin with that are not handed on: clients speak plain to their link, and the name of a replica set
+would have them look for its other members."""
+_ENCODE = "In a user or a password / ? # [ ] @ : and % are written percent-encoded, as in %2F"
 _OWN_CERTIFICATE = {"ssl_certfile", "ssl_keyfile", "sslcert", "sslkey", "tlsCertificateKeyFile"}
 
 
@@ -48,7 +47,7 @@ class Url:
     port: int
     user: str
     password: str = field(repr=False)
-    path: str  # a database, or where every path of an application begins; without its first slash
+    path: str  # a database, or where every path of an application begins, as it was written; without its first slash
     options: tuple[tuple[str, str], ...] = field(repr=False)  # the query, without what is not for clients
     tls: Tls | None
 
@@ -59,8 +58,13 @@ class Url:
     def __str__(self) -> str:
         """As it can be shown: without password and options."""
         user = f"{quote(self.user, safe='')}@" if self.user else ""
-        path = f"/{self.path}" if self.path else ""
+        path = f"/{self.quoted}" if self.path else ""
         return f"{self.scheme}://{user}{authority(self.host, self.port)}{path}"
+
+    @property
+    def quoted(self) -> str:
+        """The path as it stands in a URL."""
+        return self.path if self.kind == "http" else quote(self.path, safe="")
 
     @property
     def origin(self) -> str:
@@ -96,8 +100,11 @@ def read_url(text: str, *, entry: str) -> Url:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise _wrong(entry, scheme, str(error).partition(":")[0]) from None
+    except ValueError as error:  # which may quote a part of the password
+        why = str(error) if "out of range" in str(error) else f"its host and port cannot be read. {_ENCODE}"
+        raise _wrong(entry, scheme, why) from None
+    if kind.name != "http" and "@" in parts.path + parts.fragment + parts.query.partition("=")[0]:
+        raise _wrong(entry, scheme, f"there is an @ behind its host. {_ENCODE}")
     if "," in parts.netloc.rpartition("@")[2]:
         raise _wrong(entry, scheme, "it names several hosts, and a link leads to one. Give the one that takes writes")
     if not host or any(map(str.isspace, parts.netloc)):
@@ -125,19 +132,21 @@ def read_url(text: str, *, entry: str) -> Url:
         port=port or kind.port,
         user=user,
         password=password,
-        path=unquote(_path(parts, kind, entry=entry)),
-        options=tuple((name, value) for name, value in given.items() if name not in _NOT_FOR_CLIENTS),
+        path=_path(parts, kind, entry=entry),
+        options=tuple((name, value) for name, value in given.items() if not name.startswith(_NOT_FOR_CLIENTS)),
         tls=_tls(kind, host, given, entry=entry),
     )
 
 
 def _path(parts: SplitResult, kind: Kind, *, entry: str) -> str:
     path = parts.path.strip("/")
-    if kind.name == "redis" and not (path or "0").isdecimal():
+    if kind.name == "http":
+        return path
+    if kind.name == "redis" and not ((path or "0").isascii() and (path or "0").isdecimal()):
         raise _wrong(entry, parts.scheme, f"a database of Redis is a number, not {path!r}")
-    if kind.name != "http" and "/" in path:
+    if "/" in path:
         raise _wrong(entry, parts.scheme, f"a database is named without a slash, not {path!r}")
-    return path
+    return unquote(path)
 
 
 def _tls(kind: Kind, host: str, given: dict[str, str], *, entry: str) -> Tls | None:
