@@ -31,7 +31,7 @@ def judge(
     claim is about, would hold although none was in force."""
     doubts = doubts_of(history, faults=faults)
     if doubts:
-        first = " ".join(_sentence(str(doubt)) for doubt in doubts)
+        first = " ".join(dict.fromkeys(_sentence(str(doubt)) for doubt in doubts))  # one fault may be planned often
         return Finding("unknown", f"{first} Seen nevertheless: {text}", measured, tuple(counterexample), doubts)
     faulted = bool(history.windows) or not faults
     if verdict == "held" and not faulted:

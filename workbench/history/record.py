@@ -201,7 +201,7 @@ class History:
         if lowered := self.facts.get("lowered"):
             text += f"; lowered by the profile: {', '.join(lowered)}"
         if self.doubts:
-            text += "; in doubt: " + "; ".join(map(str, self.doubts))
+            text += "; in doubt: " + "; ".join(dict.fromkeys(map(str, self.doubts)))
         return text
 
 
