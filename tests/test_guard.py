@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from workbench import Appends, Evidence, Nothing, Stack, Steps, guard, run
+from workbench import Appends, Delay, Evidence, Nothing, Stack, Steps, guard, run
 from workbench.cli import call
 from workbench.errors import ParameterError, UsageError
 from workbench.parameters import read_profile
@@ -140,6 +140,22 @@ def test_a_notebook_may_still_say_that_it_is_production(told, stack, monkeypatch
         stack.inflict(Nothing())
 
 
+@pytest.mark.parametrize("name", ["production", "Production", "PRODUCTION"])
+@pytest.mark.parametrize("value", [True, None, [True], "on", 1])
+def test_papermill_injects_whatever_a_file_says_and_nothing_slips_through(injected, stack, name, value):
+    injected({name: value, "production_": False})
+    with pytest.raises(UsageError, match=r"production: true|production is true or false"):
+        stack.inflict(Nothing())
+
+
+def test_what_was_marked_is_not_unmarked_by_another_case_or_by_a_class(injected, stack):
+    injected({"production": True, "PRODUCTION": False, "Production": type("Production", (), {})})
+    with pytest.raises(UsageError, match="refused"):
+        stack.inflict(Nothing())
+    injected({"Production": type("Production", (), {})})
+    stack.inflict(Nothing()).heal()
+
+
 # --- several places
 
 
@@ -192,6 +208,8 @@ def test_load_is_lowered_to_what_the_profile_allows(told):
     steps = allowed(clients=2, drivers=1, rate_hz=Steps(20, 100, 200, each_s=0.5)).rate_hz
     assert (steps.rates_hz, steps.each_s) == ((20, 50, 50), 0.5)
     assert allowed(clients=2, drivers=1, rate_hz=None).rate_hz == 50, "as many as are answered may be too many"
+    with pytest.raises(UsageError, match=r"4 workloads needs a client for each, and the profile allows 3: raise its"):
+        allowed(clients=8, drivers=1, rate_hz=50, workloads=4)
     assert allowed(clients=3, drivers=1, rate_hz=50).lowered == []
     assert allowed(clients="8", drivers=1, rate_hz=50).clients == "8", "what makes no sense is for the plan to refuse"
 
@@ -215,6 +233,15 @@ def test_a_run_that_was_lowered_says_so_everywhere(told, stack, tmp_path, monkey
     assert said in json.loads((tmp_path / "verdict.json").read_text())["notes"]
     profile = json.loads((tmp_path / "environment.json").read_text())["profile"]
     assert profile == {"most_rate_hz": 50, "most_clients": 3}
+
+
+def test_clients_that_ask_when_they_are_answered_are_not_late_for_a_limit(told, stack):
+    told({"most_rate_hz": 2000})
+    with stack.under(Delay("client", "redis", ms=60)):
+        history = run(stack, Appends(keys=2), clients=2, duration_s=0.6)
+    assert history.facts["lowered"] == ["at most 2000 operations/s instead of as many as are answered"]
+    assert len(history) < 100
+    assert history.doubts == ()
 
 
 # --- the command

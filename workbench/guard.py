@@ -10,6 +10,10 @@ Twice is: the parameter ``break_production: true``, and ``workbench run --break-
 environment variable ``WORKBENCH_BREAK_PRODUCTION=1``). The command refuses before anything starts, and so do runs and
 faults inside the notebook, whoever executes it: the command tells it in the environment, papermill by its names.
 What is marked once stays marked, and of several limits the lowest counts, wherever they were given.
+
+Guarded are `run`, `Stack.inflict` and `Stack.under`, and `data.populate`. What is done by hand is not: a service's own
+`kill` and `pause`, a link's `disable`, a request of one's own; nor is `workbench doctor --system`, which asks a system
+for each of its operations once.
 """
 
 from __future__ import annotations
@@ -31,6 +35,9 @@ ASKED = "WORKBENCH_BREAK_PRODUCTION"
 FLAG = "--break-production"
 RESERVED = ("production", "most_rate_hz", "most_clients", "break_production")
 """Names that every profile may have, and that are no parameters of a notebook."""
+
+_IN_A_FILE = (bool, int, float, str, list, dict, type(None))
+"""What a parameters file can say; a notebook may have a class `Production` all the same."""
 
 notes: list[str] = []
 """What this process has done less of than it was asked to, a sentence each: for the evidence."""
@@ -92,25 +99,28 @@ def read(places: Iterable[tuple[str, Mapping[str, Any]]]) -> Profile:
 
 
 def current() -> Profile:
-    """What holds in this process: told by the command, or injected into a notebook by papermill.
+    """What holds in this process: told by the command, or injected into a notebook by papermill, which knows no name
+    that is wrong: there ``Production`` is `production`, too.
 
     Raises `UsageError` if it cannot be understood: then nothing is broken.
     """
-    names = vars(sys.modules["__main__"])
-    plain = {name: names[name] for name in RESERVED if isinstance(names.get(name), bool | int | float | str)}
     words = {"true": True, "false": False}  # which papermill's -p leaves as they are, unless they begin large
-    injected = {name: words.get(str(value).lower(), value) for name, value in plain.items()}
+    injected = [
+        ("the notebook", {name.lower(): words.get(str(value).lower(), value)})
+        for name, value in vars(sys.modules["__main__"]).copy().items()
+        if name.lower() in RESERVED and isinstance(value, _IN_A_FILE)
+    ]
     told = os.environ.get(PROFILE)
     if not told:
-        return read([("the notebook", injected)])
+        return read(injected)
     try:
         values = json.loads(told)
         if not isinstance(values, dict):
             raise ValueError
     except ValueError:
         raise UsageError(f"{PROFILE} in the environment is no profile as JSON; unset it: {told[:80]!r}.") from None
-    injected.pop("break_production", None)  # the command has looked for it where it may be given
-    return read([(PROFILE, values), ("the notebook", injected)])
+    # The command has looked for the asking where it may be given.
+    return read([(PROFILE, values), *(place for place in injected if "break_production" not in place[1])])
 
 
 def refuse(what: str) -> None:

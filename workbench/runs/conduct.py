@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -72,7 +73,8 @@ def run(
     Raises `UsageError` before anything starts; `DriverError`, `FaultError` and `HistoryError` when load, fault or
     record cannot be made. What was recorded until then stays in the outputs folder and can be read.
     """
-    kept = guard.allowed(clients=clients, drivers=drivers, rate_hz=rate_hz)
+    several = len(workload) if isinstance(workload, list | tuple) else 1
+    kept = guard.allowed(clients=clients, drivers=drivers, rate_hz=rate_hz, workloads=several)
     plan = make_plan(
         stack,
         workload,
@@ -86,6 +88,7 @@ def run(
         steady=steady,
         opening_s=opening_s,
     )
+    plan = replace(plan, closed=kept.closed)
     folder = _new_folder()
     lowered = {"lowered": kept.lowered} if kept.lowered else {}
     disk.begin(folder, {**plan.facts(), **lowered, "started": datetime.now(UTC).isoformat(timespec="milliseconds")})

@@ -52,7 +52,7 @@ def saturated(plan: Plan, counts: Counts) -> Doubt | None:
     time to spare itself. Starts that such a driver made up for later make no doubt of the whole record, which may hold
     more than the steps; the facts tell of them, and whoever judges the steps leaves those out.
     """
-    if plan.rate_hz is None or not counts.started:
+    if plan.rate_hz is None or plan.closed or not counts.started:
         return None
     if isinstance(plan.rate_hz, Steps):
         for step, counted in zip(plan.steps or (), counts.steps, strict=True):

@@ -42,6 +42,7 @@ class Plan:
     timeout_s: float
     steady: float
     opening_s: float
+    closed: bool = False  # clients ask when they are answered; a rate, if there is one, is a limit
 
     def facts(self) -> dict[str, Any]:
         return {
