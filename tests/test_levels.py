@@ -22,6 +22,7 @@ HARMLESS = [
     "retrying is no error here",
     "{torn",
     "[1, 2]",
+    '{"a":' * 100_000,
 ]
 WARNINGS = [
     "29362:M 21 Nov 2026 11:14:21.237 # WARNING Memory overcommit must be enabled!",

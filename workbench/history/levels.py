@@ -58,7 +58,7 @@ def level_of(line: str) -> Level:
 def _record(line: str) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter: nested deeper than anybody means it
         return None
     return found if isinstance(found, dict) else None
 
