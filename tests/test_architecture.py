@@ -7,13 +7,13 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "workbench"
 
-WAIST = ["errors", "guard", "progress", "history"]
+WAIST = ["errors", "guard", "progress", "learned", "history", "redact"]
 MACHINE_ROOM = [
     *WAIST, "tls", "services", "systems", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver",
     "runs", "data", "tested", "standing",
 ]  # fmt: skip
 READING_ROOM = [
-    *WAIST, "redact", "models", "linear", "checkers", "evidence", "plots", "parameters", "report", "execute", "foreign",
+    *WAIST, "models", "linear", "checkers", "evidence", "plots", "parameters", "report", "execute", "foreign",
     "cli", "__main__",
 ]  # fmt: skip
 SIDE_BY_SIDE = [{"services", "links", "disks"}, {"faults", "workloads"}, {"evidence", "plots"}]

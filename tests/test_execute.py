@@ -163,6 +163,16 @@ def test_a_secret_is_nowhere_in_what_is_kept(tmp_path):
     assert "ValueError: cannot log in with [redacted]" in ended.reason
 
 
+def test_a_password_made_for_a_service_is_nowhere_in_what_a_killed_kernel_leaves(tmp_path):
+    ended = run("learned", tmp_path)
+    assert "died" in ended.reason
+    secret = (ended.job.folder / "backwards.txt").read_text()[::-1]
+    assert len(secret) > 30
+    assert [file for file in tmp_path.rglob("*") if file.is_file() and secret in file.read_text()] == []
+    assert "AUTH [redacted] was refused" in (ended.job.folder / "logs" / "redis.log").read_text()
+    assert "the password is [redacted]" in json.dumps(cells(ended))
+
+
 def test_notebooks_run_side_by_side_each_in_a_folder_of_its_own(tmp_path):
     ended = execute([job(name, tmp_path) for name in ("held", "refuted", "unknown")], cwd=tmp_path, parallel=3)
     assert [each.exit_code for each in ended] == [0, 1, 6]

@@ -6,6 +6,7 @@ import pytest
 
 from workbench import Stack
 from workbench.errors import UsageError
+from workbench.redact import Redactor
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,14 @@ def test_a_stack_that_is_not_there_has_a_table_too(tmp_path, monkeypatch):
     assert stack.health().headline == "redis is not well"
     with stack:
         assert stack.health().headline == "redis is well"
+        secret = stack["redis"].place.secrets["password"]
+        with stack["redis"].log_path.open("a") as log:
+            log.write(f"AUTH {secret} was refused\n")
     assert stack.health()["redis"].state == "it was killed by SIGKILL"
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in kept if secret in path.read_text(errors="replace")] == []
+    assert "AUTH [redacted] was refused" in stack["redis"].logs(1)
+    assert Redactor.known().text(f"it was {secret}") == "it was [redacted]", "whoever writes later knows it too"
 
 
 @pytest.mark.parametrize("timeout_s", [0, -1, True, "1", None])

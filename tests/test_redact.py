@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workbench import learned
 from workbench.redact import MASK, VARIABLE, Redactor, is_secret_name
 
 SECRETS = st.text(min_size=8).filter(lambda text: text.strip() == text and "\x00" not in text)
@@ -82,6 +83,27 @@ def test_known_secrets_come_from_parameters_and_the_environment(monkeypatch):
     redactor = Redactor.known({"password": "hunter-22", "clients": "eight-clients"})
     text = "first-one second-one third-one abc-123-def hunter-22 eight-clients postgres /where/we/work"
     assert redactor.text(text) == f"{MASK} {MASK} {MASK} {MASK} {MASK} eight-clients postgres /where/we/work"
+
+
+def test_what_was_learned_is_known_unless_it_is_a_common_word(monkeypatch):
+    monkeypatch.setattr(learned, "_known", set())
+    learned.learn(["postgres", "", "x1", "q" * 32, "s3cret-value"])
+    shown = Redactor.known().text(f"postgres x1 {'q' * 32} s3cret-value")
+    assert shown == f"postgres x1 {MASK} {MASK}"
+
+
+def test_a_runner_learns_what_its_kernel_does(monkeypatch):
+    monkeypatch.setattr(learned, "_known", set())
+    with learned.Ear() as ear:
+        with monkeypatch.context() as kernel:
+            kernel.setattr(learned, "_known", set())
+            kernel.setenv(learned.VARIABLE, ear.environment[learned.VARIABLE])
+            learned.learn(["of-the-kernel-1"])
+            learned.learn(["of-the-kernel-1", "of the\nkernel 2"])
+        assert "of-the-kernel-1" not in learned.known()
+    assert {"of-the-kernel-1", "of the\nkernel 2"} <= learned.known()
+    monkeypatch.setenv(learned.VARIABLE, "/nowhere")
+    learned.learn(["after-the-end-3"])  # nobody listens, and nothing is raised
 
 
 def test_passwords_in_addresses_that_are_parameters_are_known_by_value():

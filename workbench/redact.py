@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
+from workbench import learned
 from workbench.history import whole
 
 VARIABLE = "WORKBENCH_SECRETS"
@@ -46,7 +47,7 @@ class Redactor:
     @classmethod
     def known(cls, parameters: Mapping[str, Any] | None = None) -> Redactor:
         """What this process knows to be secret: parameters and environment variables with a secret's name, passwords
-        in those that are addresses, and the values in ``WORKBENCH_SECRETS``."""
+        in those that are addresses, the values in ``WORKBENCH_SECRETS``, and what `workbench.learned` has heard of."""
         values = {leaf for name, value in (parameters or {}).items() if is_secret_name(name) for leaf in _leaves(value)}
         addresses = [leaf for value in (parameters or {}).values() for leaf in _leaves(value)] + list(
             os.environ.values()
@@ -58,6 +59,7 @@ class Redactor:
             if is_secret_name(name) and name not in (VARIABLE, "PWD") and _is_distinct(value)  # PWD: a folder
         }
         values |= {part.strip() for part in re.split(r"[,\n]", os.environ.get(VARIABLE, ""))}
+        values |= {value for value in learned.known() if _is_distinct(value)}
         return cls(values)
 
     def text(self, text: str) -> str:
@@ -112,7 +114,7 @@ class Redactor:
 
 def _is_distinct(value: str) -> bool:
     """Not a password like "postgres", which would be found everywhere."""
-    return len(value) >= 8 and not value.isalpha()
+    return len(value) >= (16 if value.isalpha() else 8)
 
 
 def _passwords(text: str) -> Iterator[str]:

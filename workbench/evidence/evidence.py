@@ -54,7 +54,6 @@ class Evidence:
         self.folder = _own_folder()
         self.notebook = (None if _GIVEN else surroundings.notebook_name()) or self.folder.name
         self.parameters = surroundings.parameters()
-        self._redact = Redactor.known(self.parameters)
         self._display = f"workbench-evidence-{next(_numbers)}"
         self._shown = False
         self._concluded = False
@@ -118,6 +117,11 @@ class Evidence:
         if self.verdict == "held":
             return Concluded(len(self._claims), self.folder)
         raise _quiet(self._error())
+
+    @property
+    def _redact(self) -> Redactor:
+        """Made anew each time: services that were started since have secrets of their own."""
+        return Redactor.known(self.parameters)
 
     def __repr__(self) -> str:
         return table.as_text(self.claims, left_out=self.left_out, notes=self.notes)

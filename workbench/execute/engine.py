@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -27,6 +26,7 @@ from workbench.execute.channels import START_TIMEOUT_S, Manager
 from workbench.execute.ending import Failure, Job
 from workbench.execute.kernel import Kernel
 from workbench.history import whole
+from workbench.learned import Ear
 from workbench.redact import MASK, Redactor, is_secret_name
 
 SAVE_EVERY_S = 5.0
@@ -37,13 +37,16 @@ SHUTDOWN_S = 5.0
 Tell = Callable[[dict[str, Any]], None]
 
 
-def run_notebook(job: Job, kernel: Kernel, *, cell_timeout_s: float, redactor: Redactor, tell: Tell) -> Failure | None:
-    """Execute every cell; the executed notebook is kept in ``job.folder`` whatever happens. ``None``: all cells ran."""
+def run_notebook(job: Job, kernel: Kernel, *, cell_timeout_s: float, ear: Ear, tell: Tell) -> Failure | None:
+    """Execute every cell; the executed notebook is kept in ``job.folder`` whatever happens. ``None``: all cells ran.
+
+    ``ear`` hears which secrets the kernel makes, so that they are not kept.
+    """
     notebook = load_notebook_node(str(job.path))
     if job.parameters:
         notebook = parameterize_notebook(notebook, dict(job.parameters), kernel_name="python3", language="python")
     notebook = prepare_notebook_metadata(notebook, job.path.name, "notebook.ipynb")
-    manager = _Keeper(remove_error_markers(notebook), job.folder / "notebook.ipynb", redactor=redactor, tell=tell)
+    manager = _Keeper(remove_error_markers(notebook), job, ear=ear, tell=tell)
     manager.notebook_start()
     client = _Client(manager, kernel, cell_timeout_s=cell_timeout_s)
     try:
@@ -62,19 +65,20 @@ def run_notebook(job: Job, kernel: Kernel, *, cell_timeout_s: float, redactor: R
 class _Keeper(NotebookExecutionManager):  # type: ignore[misc]
     """Keeps the notebook on disk without writing it anew for every cell, and without secrets."""
 
-    def __init__(self, notebook: Any, path: Path, *, redactor: Redactor, tell: Tell) -> None:
-        self._path, self._redactor, self._tell = path, redactor, tell
+    def __init__(self, notebook: Any, job: Job, *, ear: Ear, tell: Tell) -> None:
+        self._job, self._ear, self._tell = job, ear, tell
         self._heading, self._saved = "", 0.0
         super().__init__(notebook, progress_bar=False, autosave_cell_every=SAVE_EVERY_S)
 
     def save(self, **_: Any) -> None:
         if time.monotonic() - self._saved < SAVE_EVERY_S and self.end_time is None:
             return
-        clean = self._redactor.tree(self.nb)
+        self._ear.hear()
+        clean = Redactor.known(self._job.parameters).tree(self.nb)
         for cell in clean["cells"]:
             if "injected-parameters" in cell["metadata"].get("tags", ()):
                 cell["source"] = "\n".join(map(_masked, cell["source"].splitlines()))
-        whole.write(self._path, _text(clean))
+        whole.write(self._job.folder / "notebook.ipynb", _text(clean))
         self._saved = time.monotonic()
         self.last_save_time = self.now()
 

@@ -20,6 +20,7 @@ from workbench.execute import reasons
 from workbench.execute.ending import Ended, Failure, Job, judge
 from workbench.execute.kernel import Kernel
 from workbench.history.folder import RUN
+from workbench.learned import Ear
 from workbench.redact import Redactor
 from workbench.report import imports
 
@@ -80,19 +81,16 @@ def _run_on_kernel(job: Job, live: _Live, *, cwd: Path, cell_timeout_s: float) -
     logs.mkdir(parents=True, exist_ok=True)
     told = _progress_file(job)
     _append(told, {"event": "begin"})
-    env = {**os.environ, **job.environment, RUN: str(job.folder), progress.VARIABLE: str(told)}
-    kernel = Kernel(cwd=cwd, env=env, log=logs / "kernel.log")
-    with live.kernel(kernel):
-        with imports.direct():  # while the kernel starts
-            from workbench.execute import engine
+    with Ear() as ear:
+        env = {**os.environ, **job.environment, **ear.environment, RUN: str(job.folder), progress.VARIABLE: str(told)}
+        kernel = Kernel(cwd=cwd, env=env, log=logs / "kernel.log")
+        with live.kernel(kernel):
+            with imports.direct():  # while the kernel starts
+                from workbench.execute import engine
 
-        return engine.run_notebook(
-            job,
-            kernel,
-            cell_timeout_s=cell_timeout_s,
-            redactor=Redactor.known(job.parameters),
-            tell=lambda event: _append(told, event),
-        )
+            return engine.run_notebook(
+                job, kernel, cell_timeout_s=cell_timeout_s, ear=ear, tell=lambda event: _append(told, event)
+            )
 
 
 def _settle(job: Job, failure: Failure | None, *, seconds: float) -> Ended:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import WorkbenchError
 from workbench.history import whole
 from workbench.history.recorder import cannot_write
+from workbench.redact import Redactor
 
 if TYPE_CHECKING:
     from workbench.runtimes.relay import Relay
@@ -29,9 +30,7 @@ def options_of(service: object) -> dict[str, Any]:
     return {option.name: getattr(service, option.name) for option in dataclasses.fields(service)}
 
 
-def describe(
-    running: Mapping[str, Running], relay: Relay | None, *, grouped: Collection[str]
-) -> dict[str, Any]:
+def describe(running: Mapping[str, Running], relay: Relay | None, *, grouped: Collection[str]) -> dict[str, Any]:
     """See `Stack.describe`. ``grouped`` are those that play a role in a group."""
     described: dict[str, Any] = {
         name: {
@@ -44,9 +43,6 @@ def describe(
         }
         for name, one in running.items()
     }
-    for name, one in running.items():
-        if standing := getattr(one, "standing", ""):  # borrowed
-            described[name] |= {"standing": standing, "database": one.place.database}
     for name in grouped:
         if name in described:
             described[name]["role"] = running[name].role
@@ -78,6 +74,13 @@ def claim_log(folder: Path, name: str) -> Path:
             path.touch(mode=0o600, exist_ok=False)
             return path
     raise AssertionError("unreachable")
+
+
+def leave_nothing(running: Running) -> None:
+    """Remove what a service leaves once it has ended, and the secrets it wrote into its log."""
+    running.remove()
+    with contextlib.suppress(OSError):  # what cannot be read or written now, a runner meets again and says so
+        Redactor.known().file(running.log_path)
 
 
 _recording = threading.Lock()

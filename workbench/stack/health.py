@@ -10,11 +10,11 @@ from functools import partial
 
 from workbench.errors import ServiceError, UsageError, WorkbenchError
 from workbench.history.levels import in_short
+from workbench.redact import Redactor
 from workbench.runtimes.readiness import how_it_ended
 from workbench.runtimes.resources import Resources, age_s
 from workbench.runtimes.running import Running
 
-MASK = "[redacted]"
 LONGEST = 70
 """Characters of the last line of a log, and of a reason."""
 
@@ -166,9 +166,7 @@ def _since_s(one: Running) -> float | None:
 
 def _without(text: str, secrets: Collection[str]) -> str:
     """A short text for one cell, without secrets."""
-    for secret in secrets:
-        text = text.replace(secret, MASK) if secret else text
-    return in_short(" ".join(text.split()), longest=LONGEST)
+    return in_short(" ".join(Redactor(secrets).text(text).split()), longest=LONGEST)
 
 
 def _for(seconds: float) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from workbench import guard
 from workbench.errors import ServiceError, ServiceExited, UsageError
 from workbench.history.folder import run_folder
+from workbench.learned import learn
 from workbench.progress import tell
 from workbench.runtimes.children import Child, keeper
 from workbench.runtimes.choose import check_runtime, try_runtime
@@ -25,7 +26,7 @@ from workbench.runtimes.order import start_in_order
 from workbench.runtimes.relay import Relay, relay
 from workbench.runtimes.running import Running
 from workbench.services import Service
-from workbench.stack.book import claim_log, logs_folder, record
+from workbench.stack.book import claim_log, leave_nothing, logs_folder, record
 from workbench.stack.contents import Contents
 from workbench.stack.entries import read_entries
 from workbench.stack.groups import has_peers, hosts_apart, needed_first, used_by
@@ -155,7 +156,7 @@ class Stack(Contents):
         self._abandon()
         self._network.end()
         for running in list(self._running.values()):
-            running.remove()
+            leave_nothing(running)
             tell("service", name=running.name, state="stopped", program=running.program)
         self._reuse.give_back()
         if self._folder is not None:
@@ -240,7 +241,10 @@ class Stack(Contents):
         for used in used_by(name, self._services, self._groups):
             self._network.connect(running, self._running[used])
             running.place.urls[used] = self.url(used, source=name)
-        running.start()
+        try:
+            running.start()
+        finally:  # also of one that did not start: its log is quoted
+            learn(running.place.secrets.values())
         if coming is not None:
             self._network.join(coming.result())
         for source in self.clients if getattr(running.service, "listens", True) else ():
@@ -273,7 +277,7 @@ class Stack(Contents):
             self._network.disconnect(name)
             self._services.pop(name, None)
             if name in self._running:
-                self._running.pop(name).remove()
+                leave_nothing(self._running.pop(name))
 
     def _abandon(self) -> None:
         """Kill everything, also what is being started in other threads."""
