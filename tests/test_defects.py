@@ -10,11 +10,11 @@ from test_notebooks import NOTEBOOKS, claims
 
 ROOT = Path(__file__).parent.parent
 
-# notebook, parameters under which it runs, the claims that must then be refuted
+# Notebook, parameters under which it runs, the claims that must then be refuted. Runs are no longer than that takes.
 REFUTATIONS = [
     (
         "tour",
-        {"appendonly": "no", "other": "yes", "within_s": 0.001},
+        {"appendonly": "no", "other": "yes", "within_s": 0.001, "kill_at_s": 1, "duration_s": 2},
         {"durable", "other_loses", "recovered"},
     ),
     (
@@ -43,32 +43,46 @@ REFUTATIONS = [
             "defect": "last_login_not_updated,duplicate_user,alg_not_checked,password_in_plain,"
             "refresh_reuse_accepted,logout_forgets_sockets,no_reconnect",
             "deadline_s": 0.6,  # shorter than the database is away
+            "duration_s": 1.5,
         },
         {"logins", "together", "tokens", "accounts", "sessions", "effect", "back", "concurrent"},
     ),
     (
         "auth_flow",
-        {"defect": "half_made_user,unbounded_wait"},
+        {"defect": "half_made_user,unbounded_wait", "duration_s": 0.5},
         {"whole", "clear"},
     ),
     (
         "isolation",
-        {"begun": "read committed", "careful": "read-modify-write"},
+        {"begun": "read committed", "careful": "read-modify-write", "duration_s": 1.2},
         {"table", "refused", "computed", "retried", "stays"},
     ),
     (
         "isolation",
-        {"begun": "serializable"},
+        {"begun": "serializable", "duration_s": 1.2},
         {"table", "lost", "skewed"},
     ),
     (
         "scale",
-        {"defect": "slow_echo,count_not_decremented", "p99_ms": 45},  # an echo of that application takes 50 ms
+        {
+            "defect": "slow_echo,count_not_decremented",
+            "p99_ms": 45,  # an echo of that application takes 50 ms
+            "users": 300,
+            "floor_hz": 400,
+            "opening_s": 2,
+        },
         {"knee", "fast", "exact"},
     ),
     (
         "scale",
-        {"defect": "drops_sockets", "connection_limit": 1, "session_kib": 1, "users": 300},
+        {
+            "defect": "drops_sockets",
+            "connection_limit": 1,
+            "session_kib": 1,
+            "users": 300,
+            "opening_s": 2,
+            "floor_hz": 200,
+        },
         {"few_served", "many_served", "frugal", "lasting", "unmoved"},
     ),
     (
@@ -117,12 +131,12 @@ REFUTATIONS = [
     ),
     (
         "durability",
-        {"careful": False, "how": "apart"},
+        {"careful": False, "how": "apart", "second_s": 0.8},
         {"stopped", "killed", "kept", "second", "whole", "followed"},
     ),
     (
         "durability",
-        {"careless": False},
+        {"careless": False, "second_s": 0.8},
         {"lost", "memory", "trailing"},
     ),
 ]

@@ -92,7 +92,7 @@ def views(draw):
     return found
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(views())
 def test_ordered_finds_what_trying_every_order_finds(view):
     finding = ordered(
@@ -127,7 +127,7 @@ def test_ordered_finds_what_trying_every_order_finds(view):
             assert a.returned < b.returned
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(views())
 def test_the_search_finds_the_shortest_circle_by_itself(view):
     """`ordered` takes a short cut for two subscribers; here the search has to find everything."""
