@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from workbench import System
 
 python = os.environ.get("WORKBENCH_CELERY_PYTHON") or sys.executable  # of another environment, by its path
 
-worker = f"{python} -m celery -A celery_tasks worker --concurrency 1 --loglevel INFO"
+worker = f"{shlex.quote(python)} -m celery -A celery_tasks worker --concurrency 1 --loglevel INFO"
 
 system = System(
     "celery",

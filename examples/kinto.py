@@ -7,6 +7,7 @@ the workload is a collection, each value a record of its own, read back in the o
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from hashlib import sha256
@@ -18,7 +19,7 @@ import httpx
 from workbench import System
 
 beside = shutil.which("kinto", path=str(Path(sys.executable).parent))
-kinto = os.environ.get("WORKBENCH_KINTO") or beside or "kinto"  # of another environment, by its path
+kinto = shlex.quote(os.environ.get("WORKBENCH_KINTO") or beside or "kinto")  # of another environment, by its path
 
 system = System(
     "kinto",

@@ -59,7 +59,7 @@ KNOWN: dict[str, dict[str, dict[str, Known]]] = {
     },
     "celery_worker": {
         "failover": {
-            "writes_durable": Known("refuted", "by default a task is off the list before it is done"),
+            "writes_durable": Known("refuted", "a task is off the queue before it is done, and stays off if it fails"),
             "writes_back": Known("refuted", "a worker waits 2 s before it tries its broker again, then another second"),
             "sessions_live": Known("refuted", "tasks and their results are in Redis"),
             "bounded": Known("refuted", "a result that does not come is waited for"),
