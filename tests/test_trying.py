@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.cli import call
+from workbench.cli import call, trying
 
 SYSTEMS = Path(__file__).parent / "systems"
 ROOT = Path(__file__).parent.parent
@@ -76,6 +76,23 @@ def test_what_does_not_work_is_told_with_its_line(at, capfd):
     assert "return {}[text]" in shown
     assert "✕ classify says 'perhaps' of a refused connection" in shown
     assert "What does not work: read, echo, classify." in shown
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise SystemExit(0)", "write raised SystemExit: 0"),
+        ("__import__('os')._exit(0)", "write ended its process"),
+        ("print('said by it'); time.sleep(100)", "write was not over after 1 s: it blocks, or ignores cancelling"),
+    ],
+)
+def test_an_operation_that_exits_or_blocks_is_told(at, capfd, monkeypatch, body, said):
+    monkeypatch.setattr(trying, "STUCK_S", 1.0)
+    (at / "wrong.py").write_text(WRONG.replace("connection.append(value)", body))
+    assert call(["doctor", "--system", str(at / "wrong.py")]) == 3
+    out, err = capfd.readouterr()
+    assert said in " ".join(out.split())
+    assert ("said by it" in err) == ("print" in body)
 
 
 @pytest.mark.parametrize(

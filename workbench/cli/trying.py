@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
+import json
 import os
-import secrets
 import sys
 import tempfile
-import time
-import traceback
-from collections.abc import Awaitable, Callable
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +15,16 @@ from rich.console import Console
 from workbench.cli.doctor import Row, print_rows
 from workbench.errors import ServiceError, UsageError
 from workbench.history.folder import RUN
-from workbench.systems.addresses import addresses
 
 if TYPE_CHECKING:
     from workbench.stack import Stack
     from workbench.systems import System
 
-PATIENCE_S = 10.0
-"""So long an operation may take."""
+START_S = 60.0
+"""Until the first operation is asked: the file may import much."""
 
-HEAVY_S = 0.01
-"""An operation that keeps the processor for longer is too heavy for thousands of clients."""
+STUCK_S = 20.0
+"""Without news for so long, whoever asks is stuck in an operation; twice what one may take."""
 
 NEEDS = {"failover": ("write", "read"), "scale": ("connect", "echo")}
 """Which notebook of this project cannot do without which operations."""
@@ -59,7 +54,7 @@ def try_system(where: str, *, runtime: str = "embedded") -> int:
             try:
                 rows = [_started(stack, name) for name in stack]
                 with console.status("Asking"):
-                    rows += asyncio.run(_ask(system, {name: stack.url(name) for name in stack}, entry=APP))
+                    rows += _ask(stack, system, entry=APP, log=Path(folder) / "asking.log")
             finally:
                 stack.stop()
         finally:
@@ -74,95 +69,49 @@ def _started(stack: Stack, name: str) -> Row:
     return Row(name, "ok", f"{running.program}, ready in {running.ready_ms:.0f} ms")
 
 
-async def _ask(system: System, urls: dict[str, str], *, entry: str) -> list[Row]:
-    """In the order in which clients would: log in, connect, write, read, echo, close."""
-    rows: list[Row] = []
-    key, text, numbers = f"doctor-{secrets.token_hex(4)}", "is anybody there? äöü €", [1, 2]
-    urls = addresses(urls[entry], {name: url for name, url in urls.items() if name != entry}, entry=entry)
-    asked = _Asked(system, rows)
-    token = await asked("login", urls, f"doctor-{secrets.token_hex(4)}")
-    bare = system.function("connect") is None
-    connection: Any = dict(urls) if bare else await asked("connect", urls, token)
-    if bare or asked.well("connect"):
-        for number in numbers:
-            await asked("write", connection, key, number, again=number > numbers[0])
-        await asked("read", connection, key, right=numbers if asked.well("write") else None)
-        if asked.well("read"):
-            await asked("read", connection, f"{key}-nobody-wrote", right=[], again=True)
-        await asked("echo", connection, text, right=text)
-        await _close(asked, connection)
-        await asked.weigh("connect", urls, token)
-    if (classify := system.function("classify")) is not None:
-        said = classify(ConnectionRefusedError("refused"))
-        state = "ok" if said in ("fail", "info", None) else "missing"
-        rows.append(Row("classify", state, f"says {said!r} of a refused connection", _at(classify)))
+def _ask(stack: Stack, system: System, *, entry: str, log: Path) -> list[Row]:
+    """A row for each operation, asked in another process (`asking`), which is ended if an operation gets stuck."""
+    child = stack.spawn([sys.executable, "-m", "workbench.cli.asking"], log=log, pipes=True)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    given = {"where": system.where, "urls": {name: stack.url(name) for name in stack}, "entry": entry, "path": sys.path}
+    child.stdin.write(json.dumps(given) + "\n")
+    child.stdin.flush()
+    news: dict[str, Any] = {"rows": [], "asking": "", "at": ""}
+    stuck = threading.Event()
+
+    def give_up() -> None:
+        stuck.set()
+        child.kill()
+
+    def watch(within_s: float) -> threading.Timer:
+        timer = threading.Timer(within_s, give_up)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    watching = watch(START_S)
+    for line in child.stdout:
+        watching.cancel()
+        news |= json.loads(line)
+        if news.get("end"):
+            break
+        watching = watch(STUCK_S)
+    watching.cancel()
+    printed = log.read_text(errors="replace") if log.exists() else ""
+    sys.stderr.write(printed)
+    rows = [Row(*row) for row in news["rows"]]
+    if not news.get("end"):
+        if not news["asking"]:
+            raise ServiceError(f"{system.where} could not be asked: {' '.join(printed.split())[-300:]}")
+        how = (
+            f"was not over after {STUCK_S:g} s: it blocks, or ignores cancelling"
+            if stuck.is_set()
+            else "ended its process"
+        )
+        rows = [row for row in rows if row.what != news["asking"]]
+        rows.append(Row(news["asking"], "missing", how, news["at"]))
     return rows
-
-
-class _Asked:
-    """Operations that are asked for, and a row for each."""
-
-    def __init__(self, system: System, rows: list[Row]) -> None:
-        self._system, self._rows = system, rows
-
-    def has(self, name: str) -> bool:
-        return self._system.function(name) is not None
-
-    def well(self, name: str) -> bool:
-        """It is there and works, so far."""
-        return any(row.what == name and row.state != "missing" for row in self._rows)
-
-    async def __call__(self, name: str, *given: Any, right: Any = None, again: bool = False) -> Any:
-        """What it returned; None if it is not there, or raised. Asked ``again``, it tells only what goes wrong."""
-        function = self._system.function(name)
-        if function is None or (again and not self.well(name)):
-            return None
-        began = time.perf_counter()
-        try:
-            returned = await asyncio.wait_for(function(*given), PATIENCE_S)
-        except TimeoutError:
-            return self._wrong(name, f"took longer than {PATIENCE_S:g} s", _at(function))
-        except Exception as error:
-            told = f"raised {type(error).__name__}: {error}".rstrip(": ")
-            return self._wrong(name, told, _line(error, function))
-        took = f"{(time.perf_counter() - began) * 1e3:.1f} ms"
-        if right is not None and (list(returned) if isinstance(returned, tuple) else returned) != right:
-            where = " for a key that nobody wrote to" if right == [] else ""
-            return self._wrong(name, f"returned {_short(returned)} instead of {_short(right)}{where}", _at(function))
-        if not again:
-            self._rows.append(Row(name, "ok", f"{took}{_returned(name, returned)}"))
-        return returned
-
-    async def weigh(self, name: str, *given: Any) -> None:
-        """Note how long it keeps the processor, once everything is imported: thousands of clients do it."""
-        function = self._system.function(name)
-        if function is None:
-            return
-        began = time.process_time()
-        connection = await self(name, *given, again=True)
-        busy_s = time.process_time() - began
-        await _close(self, connection)
-        if self.well(name) and busy_s > HEAVY_S:
-            seen = f"works, but keeps the processor for {busy_s * 1e3:.0f} ms, and scale opens thousands of connections"
-            cure = (
-                "httpx.AsyncClient takes so long by itself unless it is given verify=False; aiohttp.ClientSession not"
-            )
-            self._rows[:] = [Row(name, "note", seen, cure) if row.what == name else row for row in self._rows]
-
-    def _wrong(self, name: str, seen: str, cure: str) -> None:
-        self._rows[:] = [row for row in self._rows if row.what != name]
-        self._rows.append(Row(name, "missing", seen, cure))
-
-
-async def _close(asked: _Asked, connection: Any) -> None:
-    """By its own operation, or by what the connection has."""
-    if asked.has("close"):
-        await asked("close", connection)
-        return
-    close: Callable[[], Awaitable[None] | None] | None = getattr(connection, "aclose", None)
-    close = close or getattr(connection, "close", None)
-    if callable(close) and inspect.isawaitable(waits := close()):
-        await waits
 
 
 def _conclude(console: Console, system: System, rows: list[Row], *, where: str) -> int:
@@ -180,24 +129,3 @@ def _conclude(console: Console, system: System, rows: list[Row], *, where: str) 
         lacking = [need for need in NEEDS[name] if need not in system.operations]
         console.print(f"The notebook {name} needs {' and '.join(lacking)} as well.")
     return 0
-
-
-def _returned(name: str, returned: Any) -> str:
-    return f", returned {_short(returned)}" if name in ("read", "echo") else ""
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def _line(error: BaseException, function: Callable[..., Any]) -> str:
-    """The last line of the owner's own file that the error went through."""
-    file = function.__code__.co_filename
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    return f"{file}, line {frames[-1].lineno}: {frames[-1].line}" if frames else _at(function)
-
-
-def _at(function: Callable[..., Any]) -> str:
-    code = function.__code__
-    return f"{Path(code.co_filename)}, line {code.co_firstlineno}"
