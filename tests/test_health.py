@@ -1,5 +1,6 @@
 """The table of how services are now: asked, not remembered."""
 
+import threading
 import time
 
 import pytest
@@ -58,6 +59,17 @@ def test_who_does_not_answer_is_named_with_the_reason_and_all_are_asked_at_once(
     assert stack.health(timeout_s=5).ok
 
 
+def test_a_service_that_nobody_can_tell_of_in_time_keeps_the_table_from_nobody(stack, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(stack["cache"], "ask", lambda **_: over.wait(20))  # as a resolver of names may hang
+    began = time.monotonic()
+    health = stack.health(timeout_s=0.2)
+    over.set()
+    assert time.monotonic() - began < 5
+    assert health.headline == "2 of 3 services are well; not cache"
+    assert (health["cache"].state, health["cache"].no_answer) == ("not known", "nobody has told within 1.2 s")
+
+
 def test_its_last_line_holds_no_secret_and_no_markup(stack):
     (secret,) = [stack["redis"].place.secrets["password"]]
     with stack["redis"].log_path.open("a") as log:
@@ -85,7 +97,7 @@ def test_a_stack_that_is_not_there_has_a_table_too(tmp_path, monkeypatch):
     assert Redactor.known().text(f"it was {secret}") == "it was [redacted]", "whoever writes later knows it too"
 
 
-@pytest.mark.parametrize("timeout_s", [0, -1, True, "1", None])
+@pytest.mark.parametrize("timeout_s", [0, -1, True, "1", None, float("inf"), float("nan")])
 def test_an_answer_may_take_some_time(stack, timeout_s):
     with pytest.raises(UsageError, match="timeout_s is how many seconds"):
         stack.health(timeout_s=timeout_s)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
+import threading
+import time
 from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
 from workbench.errors import ServiceError, UsageError, WorkbenchError
 from workbench.history.levels import in_short
@@ -19,6 +19,8 @@ LONGEST = 70
 """Characters of the last line of a log, and of a reason."""
 
 _HEADS = ("service", "state", "program", "ready in", "answers in", "memory", "CPU", "descriptors", "since", "last line")
+_LONGEST_S = 600
+_MORE_S = 1.0  # beside an answer: what is asked of a resolver of names or of an engine has no limit of its own
 _NOT_KNOWN = "–"
 _TEXTS, _WHOLE = (2, 4, 9), ";white-space:nowrap"
 """Columns that may take several lines, and the style of the others."""
@@ -106,12 +108,26 @@ def look(
     names: Iterable[str], running: Mapping[str, Running], *, state: str, timeout_s: float, secrets: Collection[str]
 ) -> Health:
     """See `Stack.health`. ``state`` is that of the stack, for those that are not there."""
-    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not timeout_s > 0:
-        raise UsageError(f"timeout_s is how many seconds an answer may take, above 0; got {timeout_s!r}.")
-    there = list(names)
-    see = partial(_see, running=running, state=state, timeout_s=timeout_s, secrets=secrets)
-    with ThreadPoolExecutor(max(len(there), 1), thread_name_prefix="health") as pool:
-        return Health(tuple(pool.map(see, there)))
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not 0 < timeout_s <= _LONGEST_S:
+        raise UsageError(
+            f"timeout_s is how many seconds an answer may take, above 0 and at most {_LONGEST_S}; got {timeout_s!r}."
+        )
+    told: dict[str, State] = {}
+
+    def see(name: str) -> None:
+        try:
+            told[name] = _see(name, running=running, state=state, timeout_s=timeout_s, secrets=secrets)
+        except Exception as error:  # one instance fewer meanwhile, say
+            told[name] = State(name, "not known", no_answer=_without(f"{type(error).__name__}: {error}", secrets))
+
+    asking = {name: threading.Thread(target=see, args=[name], name=f"health-{name}", daemon=True) for name in names}
+    for thread in asking.values():
+        thread.start()
+    end = time.monotonic() + timeout_s + _MORE_S
+    for thread in asking.values():
+        thread.join(max(0.0, end - time.monotonic()))
+    silent = f"nobody has told within {timeout_s + _MORE_S:g} s"
+    return Health(tuple(told.get(name) or State(name, "not known", no_answer=silent) for name in asking))
 
 
 def _see(name: str, *, running: Mapping[str, Running], state: str, timeout_s: float, secrets: Collection[str]) -> State:
