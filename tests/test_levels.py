@@ -79,8 +79,13 @@ def test_any_line_has_a_level(line):
         ('{"msg": "lost", "why": "no route", "to": "redis"}', 'lost why="no route" to=redis'),
         ('{"level": "info"}', '{"level": "info"}'),
         ("{torn", "{torn"),
+        ("\x1b[1;31mERROR\x1b[0m\tof \u202etxt\x00", "ERROR of �txt�"),
         ("x" * 101, "x" * 99 + "…"),
     ],
 )
 def test_a_line_is_listed_in_short(text, listed):
     assert in_short(text, longest=100) == listed
+
+
+def test_a_coloured_line_is_as_grave_as_it_says():
+    assert level_of("\x1b[1;31mERROR\x1b[0m: lost") == "error"

@@ -195,6 +195,21 @@ def test_growth_counts_whole_lines_as_they_come(tmp_path):
     assert Growth(tmp_path / "logs").meet({"redis": Far(log)}) == {"redis": str(log)}
 
 
+def test_a_log_that_is_emptied_is_counted_anew(tmp_path):
+    log = tmp_path / "app.log"
+    log.write_text("one\ntwo\nthree\n")
+    growth = Growth(tmp_path)
+    growth.meet({"app": Far(log)})
+    told = [seal({"logs": {"app": "app.log"}}), seal({"at": 0.0, "lines": growth.look()})]
+    for at, text in ((1.0, "again\n"), (2.0, "again\nand more\n")):
+        log.write_text(text)
+        told.append(seal({"at": at, "lines": growth.look()}))
+    (tmp_path / "history").mkdir()
+    (tmp_path / "history" / logs.FILE).write_text("\n".join(told))
+    arrived = read_arrivals(tmp_path / "history")["app"]
+    assert [(line.at, line.text) for line in arrived.lines(log, "app")] == [(1.0, "again"), (2.0, "and more")]
+
+
 def test_of_a_long_log_the_end_is_read_with_the_numbers_that_its_lines_have(tmp_path):
     log = tmp_path / "long.log"
     log.write_text("".join(f"line {n}\n" for n in range(1, 1001)) + "no end")
@@ -203,6 +218,8 @@ def test_of_a_long_log_the_end_is_read_with_the_numbers_that_its_lines_have(tmp_
     few = numbered(log, most=100)
     assert 5 < len(few) < 15
     assert all(text in (f"line {number}", "no end") for number, text in few)
+    log.write_text("a\n" + "x" * 1000)
+    assert numbered(log, most=100) == [(2, "x" * 100)], "better its end than nothing"
 
 
 # --- in containers

@@ -28,6 +28,8 @@ _CAPITALS = re.compile(
 )
 _SMALL = re.compile(r"(?:^|\[|\s)(error|critical|fatal|warning|warn)(?:\]|:\s)")
 _BEHIND_TIME = re.compile(r"^\S*\d\d:\d\d:\d\d\S*\s+(?:\S+\s+)?(ERROR|CRITICAL|FATAL|WARNING|WARN)\s")
+_COLOURS = re.compile(r"\x1b\[[0-9;:?]*[A-Za-z]")
+_ACTING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _RAISED = re.compile(r"^(?:Traceback \(most recent call last\)|(?:[\w.]+\.)?\w*(?:Error|Exception)(?::|$)|panic: )")
 
 _MESSAGE = ("message", "msg", "event")
@@ -42,7 +44,7 @@ def level_of(line: str) -> Level:
     """
     if line.startswith("{") and (record := _record(line)) is not None:
         return _of_record(record)
-    head = line[:HEAD]
+    head = _COLOURS.sub("", line[:HEAD])
     if found := _NAMED.search(head):
         return _WORDS.get(found[1].lower(), "")
     if found := _REDIS.match(head):
@@ -76,11 +78,15 @@ def _of_record(record: dict[str, Any]) -> Level:
 
 
 def in_short(line: str, *, longest: int) -> str:
-    """A line as it is listed: of one of JSON the message, then its other fields; cut where it is too long."""
+    """A line as it is listed: of one of JSON the message, then its other fields; cut where it is too long.
+
+    Colours are left out, and what else would act on a screen or turn the order of letters around is "�".
+    """
     if line.startswith("{") and (record := _record(line)) is not None:
         message = next((str(record.pop(name)) for name in _MESSAGE if name in record), "")
         others = (f"{name}={_plain(value)}" for name, value in record.items() if name not in _TOLD)
         line = " ".join([message, *others]).strip() or line
+    line = _ACTING.sub("�", _COLOURS.sub("", line).replace("\t", " "))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 

@@ -116,6 +116,13 @@ class Arrived:
     times: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
 
+    def note(self, at: float, count: int) -> None:
+        """So many are there now. Fewer than before: it was emptied, and what was known is of lines that are gone."""
+        if self.counts and count < self.counts[-1]:
+            self.times, self.counts = [at], [0]
+        self.times.append(at)
+        self.counts.append(count)
+
     def at(self, number: int) -> float:
         """When the line of this number arrived, the first is 1: -inf before the run, inf after it."""
         if not self.counts or number <= self.counts[0]:
@@ -140,8 +147,7 @@ def read_arrivals(folder: Path) -> dict[str, Arrived]:
             found.setdefault(service, Arrived(log))
         for service, count in record.get("lines", {}).items():
             if service in found:
-                found[service].times.append(record["at"])
-                found[service].counts.append(count)
+                found[service].note(record["at"], count)
     return found
 
 
@@ -155,5 +161,5 @@ def numbered(path: Path, *, most: int = MOST_BYTES) -> Sequence[tuple[int, str]]
         data = file.read()
     texts = data.decode(errors="replace").split("\n")
     texts = texts[:-1] if texts[-1] == "" else texts
-    first = 1 if skip else 0  # half a line
+    first = 1 if skip and len(texts) > 1 else 0  # half a line, shown if it is all there is
     return [(before + n + 1, text.rstrip("\r")) for n, text in enumerate(texts) if n >= first]

@@ -132,7 +132,10 @@ class Sampler:
 
 
 class Growth:
-    """How many whole lines logs have by now. ``home`` is the folder in which they are as a rule."""
+    """How many whole lines logs have by now. ``home`` is the folder in which they are as a rule.
+
+    One that is emptied is counted anew.
+    """
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -158,6 +161,8 @@ class Growth:
         except OSError:  # not there yet
             return False
         try:
+            if os.fstat(descriptor).st_size < offset:  # it was emptied, and begins anew
+                offset, lines, self._read[name] = 0, 0, (path, 0)
             for _ in range(_MOST_BLOCKS):
                 if not (block := os.pread(descriptor, _BLOCK, offset)):
                     break
@@ -167,4 +172,4 @@ class Growth:
         finally:
             os.close(descriptor)
         self._read[name], self._lines[name] = (path, offset), lines
-        return before is None or lines > before
+        return before is None or lines != before
