@@ -64,7 +64,8 @@ def test_what_is_known_names_every_system_and_its_parameters_name_the_system(ver
 
 
 def claim(verdict, *doubts):
-    return {"verdict": verdict, "text": "So many.", "doubts": [{"kind": kind, "text": ""} for kind in doubts]}
+    about = [{"kind": kind, "text": ""} for kind in doubts]
+    return {"verdict": verdict, "text": "So many.", "measured": {"recovery_s": 1.5, "never_s": None}, "doubts": about}
 
 
 def test_a_verdict_that_differs_is_seen_in_either_direction(verdicts):
@@ -79,8 +80,8 @@ def test_a_claim_that_is_lacking_differs_as_one_does_that_is_new(verdicts):
     known = {"durable": verdicts.Known("held", "it is quick")}
     lines = list(verdicts.compared(known, {"bounded": claim("held")}))
     assert lines == [
-        ("durable not stated.  (known: held, it is quick)", False),
-        ("bounded held. So many. (known: not known)", False),
+        ("durable not stated (known: held, it is quick)", False),
+        ("bounded held. So many. (nothing is known of it)", False),
     ]
 
 
@@ -96,3 +97,11 @@ def test_only_what_a_busy_machine_left_open_is_asked_again(verdicts):
     assert not verdicts.is_busy(known, {"durable": claim("unknown", "died")})
     assert not verdicts.is_busy(known, {"durable": claim("held", "saturated")})
     assert not verdicts.is_busy(known, {"durable": claim("refuted")})
+
+
+@pytest.mark.parametrize(("figure", "within"), [("recovery_s", True), ("never_s", False), ("absent_s", False)])
+def test_what_was_measured_may_be_bounded_too(verdicts, figure, within):
+    known = verdicts.Known("held or refuted", "it depends", {figure: 2.0})
+    assert verdicts.as_known(known, claim("refuted")) is within
+    assert not verdicts.as_known(known, claim("unknown"))
+    assert not verdicts.as_known(verdicts.Known("refuted", "it is slow", {"recovery_s": 1.0}), claim("refuted"))
