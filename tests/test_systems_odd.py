@@ -1,9 +1,17 @@
 """Systems that are described in an odd place, or by odd texts."""
 
+import os
+import socket
+import subprocess
+import threading
+from types import SimpleNamespace
+
 import pytest
 
 from workbench import System, Writes, load_system
-from workbench.errors import UsageError
+from workbench.errors import NotProven, UsageError
+from workbench.faults.probes import frozen
+from workbench.systems.ready import Ready
 
 BASE = 'from workbench import System\nsystem = System("shop", command="serve {port}")\n'
 MORE = """
@@ -53,3 +61,26 @@ def test_what_no_program_can_be_started_with_is_refused(options, said):
         System("shop", **({"command": "serve {port}"} | options))
     assert "hidden" not in str(raised.value)
     assert System("shop", command=["sh", "-c", "cd app && serve {port}"]).command[0] == "sh"
+
+
+def test_a_length_that_is_no_number_is_no_length():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: many\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        place = SimpleNamespace(host="127.0.0.1", port=server.getsockname()[1])
+        with pytest.raises(ConnectionError, match="GET / was answered 'HTTP/1.1 503 Busy'"):
+            Ready.of("shop", "/", listens=True).check(place, listens=True, timeout_s=5)
+
+
+def test_a_process_that_has_ended_is_not_stopped():
+    ended = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(NotProven, match=f"its process {ended.pid} is not there"):
+        frozen(SimpleNamespace(name="worker", last_pid=ended.pid))
+    ended.wait()

@@ -9,7 +9,7 @@ import sys
 import redis.asyncio
 from aiohttp import web
 
-STORE = redis.asyncio.from_url(os.environ["REDIS_URL"], retry=None, socket_timeout=1)
+STORE = redis.asyncio.from_url(os.environ["REDIS_URL"], retry=None, socket_timeout=1, max_connections=10_000)
 BUG = os.environ.get("BUG", "")
 
 

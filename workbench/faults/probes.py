@@ -63,7 +63,7 @@ def frozen(running: Running) -> str:
     until = time.monotonic() + PATIENCE_S
     while True:
         states = process_states(pid)
-        if not states:
+        if all(state == "Z" for state in states.values()):
             raise NotProven(f"{running.name} should be stopped, but its process {pid or ''} is not there")
         going = [str(one) for one, state in states.items() if state not in "TZ" and not in_frozen_group(one)]
         if not going or time.monotonic() > until:

@@ -131,7 +131,7 @@ def _body(wire: Wire) -> str:
     length = 0
     while header := wire.line():
         name, _, value = header.partition(b":")
-        if name.strip().lower() == b"content-length":
+        if name.strip().lower() == b"content-length" and value.strip().isdigit():
             length = int(value)
     body = wire.take(min(length, MOST_READ))[:SHOWN].decode(errors="replace")
     return f": {' '.join(body.split())}" if body.strip() else ""
