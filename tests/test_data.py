@@ -1,12 +1,16 @@
 """Made-up data: the same from the same seed, and written through the application as its users would."""
 
+import asyncio
 import json
+import signal
+import threading
 from collections import Counter
 
 import pytest
 import redis
 
 from workbench import Stack, data
+from workbench.data.populate import _Writer
 from workbench.errors import ServiceError, UsageError
 
 MAKERS = [data.accounts, data.sessions, data.rooms, data.messages, data.values, data.jobs]
@@ -150,6 +154,25 @@ def test_an_application_that_is_down_or_without_its_stores_is_told_of(stack):
             data.populate(stack, accounts=1, messages=0, seed=11)
     finally:
         stack["redis"].start()
+
+
+def test_whoever_interrupts_it_does_not_wait_for_what_is_left(stack, monkeypatch):
+    written = []
+
+    async def message(self, n, one, http):
+        written.append(n)
+        if len(written) == 1:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(_Writer, "_message", message)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            data.populate(stack, accounts=1, messages=2000, seed=12)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert len(written) < 1000
 
 
 def test_what_needs_a_store_that_is_not_there_is_refused(tmp_path, monkeypatch):

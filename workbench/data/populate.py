@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -100,7 +101,12 @@ def populate(
     began = time.monotonic()
     writer = _Writer(stack.urls(app), plan)
     with ThreadPoolExecutor(1, thread_name_prefix="populate") as pool:  # a notebook's own thread has a loop already
-        pool.submit(asyncio.run, writer.write()).result()
+        writing = pool.submit(asyncio.run, writer.write())
+        try:
+            writing.result()
+        except BaseException:  # also when somebody interrupts it: the pool would wait for all that is left
+            writer.give_up()
+            raise
     return Populated(
         **{name: getattr(plan, name) for name in ("accounts", "sessions", "messages", "values", "jobs", "seed")},
         tokens=writer.tokens,
@@ -130,8 +136,17 @@ class _Writer:
         self._urls, self._plan = urls, plan
         self.tokens: dict[str, str] = {}
         self.ids = [""] * len(plan.messages)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    def give_up(self) -> None:
+        """Write no more; called from another thread. Does nothing when it is over."""
+        if self._loop is not None and self._task is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def write(self) -> None:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         plan = self._plan
         await self._all([[partial(self._account, one)] for one in plan.accounts])
         passwords = {one.email: one.password for one in plan.accounts}
