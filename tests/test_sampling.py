@@ -14,6 +14,7 @@ from workbench.history.logs import Arrived, Logs, numbered, read_arrivals
 from workbench.history.samples import Samples
 from workbench.history.sealed import seal
 from workbench.runs.sampling import SHARE, Growth, Sampler
+from workbench.runtimes.resources import Resources
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +118,26 @@ def test_of_what_cannot_be_looked_into_it_is_said(tmp_path):
     assert found.unknown == {"redis": "What it uses is not known: it runs elsewhere."}
     assert repr(found) == "no samples; not known of redis"
     assert Samples.of([{"services": ["redis"]}, {"unknown": found.unknown}]).lines() == found.lines()
+
+
+class Near(Far):
+    runtime = "embedded"
+
+    def resources(self):
+        return Resources(0.5, 1_000_000, 3)
+
+
+def test_an_instance_that_there_is_no_more_uses_nothing_and_one_that_is_added_is_seen(tmp_path):
+    (tmp_path / "history").mkdir()
+    stack = {"app": Near(tmp_path / "app.log"), "app-2": Near(tmp_path / "app-2.log")}
+    sampler = Sampler(stack, tmp_path / "history", t0_ns=time.monotonic_ns())
+    sampler._sample_all_but([])
+    stack["app-3"] = stack.pop("app-2")
+    sampler._sample_all_but([])
+    sampler._sample_all_but([])
+    found = Samples.read(tmp_path / "history")
+    assert np.isnan(found.of_service("app-2").rss_bytes).tolist() == [False, True]
+    assert [len(found.of_service(name)) for name in ("app", "app-3")] == [3, 2]
 
 
 def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(tmp_path):

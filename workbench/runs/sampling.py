@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ class Sampler:
         self._stopping = threading.Event()
         self._writing = threading.Lock()
         self._told: set[str] = set()
+        self._near: list[str] = []
         self._growth = Growth(folder.parent / "logs")
         self._threads: list[threading.Thread] = []
         self._cpu_s: dict[str, float] = {}
@@ -52,7 +53,7 @@ class Sampler:
         self._write(samples.FILE, {"services": list(self._stack)})
         far = [name for name in self._stack if self._stack[name].runtime != "embedded"]
         self._watch("logs", logs.EVERY_S, self._look_at_logs)
-        self._watch("near", SAMPLE_S, lambda: self._sample([name for name in self._stack if name not in far]))
+        self._watch("near", SAMPLE_S, lambda: self._sample_all_but(far))
         for name in far:
             self._watch(name, SAMPLE_S, lambda name=name: self._sample([name]))  # type: ignore[misc]
         for thread in self._threads:
@@ -94,8 +95,13 @@ class Sampler:
             if self._stopping.wait(due - time.monotonic()):
                 return
 
-    def _sample(self, names: list[str]) -> None:
-        at, used, unknown = self._now(), dict[str, Any](), dict[str, str]()
+    def _sample_all_but(self, far: list[str]) -> None:
+        before, self._near = self._near, [name for name in self._stack if name not in far]
+        self._sample(self._near, gone=[name for name in before if name not in self._near])
+
+    def _sample(self, names: list[str], gone: Sequence[str] = ()) -> None:
+        """``gone`` are instances that there were until now (`Running.scale`)."""
+        at, used, unknown = self._now(), dict[str, Any].fromkeys(gone), dict[str, str]()
         for name in names:
             try:
                 running = self._stack[name]

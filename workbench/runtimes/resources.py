@@ -32,7 +32,7 @@ def measure(pid: int) -> Resources:
     cpu_s, pages, descriptors = 0.0, 0, 0
     first = True
     for member, fields in _tree(pid):
-        if first and (not fields or fields[_STATE] in (b"Z", b"X")):
+        if first and (not fields or fields[_STATE] in (b"Z", b"X") or fields[_RSS] == b"0"):  # the last: as it ends
             raise ServiceError(f"Process {pid} has ended, so it uses nothing.")
         first = False
         if fields:  # else a short-lived worker that has ended meanwhile
