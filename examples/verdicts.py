@@ -45,9 +45,9 @@ KNOWN: dict[str, dict[str, dict[str, Known]]] = {
         "failover": {
             "writes_durable": Known("held", "a write is acknowledged when PostgreSQL has committed it"),
             "writes_back": Known(
-                "held or refuted",
+                ANY,
                 "both pools find their servers again by themselves, at once; but two writes to a collection may meet, "
-                "one is then answered 409, fault or not, and soon after a heal it counts as another failure",
+                "one is then answered 409, fault or not, and soon after a heal it counts as another failure: so the median",
                 {"recovery_median_s": 2.0},
             ),
             "sessions_live": Known("refuted", "whoever asks is checked in Redis first; without it the answer is 503"),
