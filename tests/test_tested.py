@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import History, Operation, System, Window, under_test
+from workbench import History, Kill, Operation, Partition, System, Window, under_test
 from workbench.errors import UsageError
 from workbench.tested import STORES
 
@@ -77,9 +77,19 @@ def test_what_it_lacks_leaves_claims_out_with_the_reason(reference, shop):
 def test_one_that_runs_elsewhere_does_not_show_its_memory(tmp_path):
     where = tmp_path / "away.py"
     where.write_text('from workbench import System\nsystem = System("away", url="https://staging.example.com")\n')
-    assert under_test(str(where)).lacks(memory=["frugal"]) == {
-        "frugal": "away runs elsewhere, where its memory is not seen"
+    assert under_test(str(where)).lacks(memory=["frugal"], answers=["bounded"]) == {
+        "frugal": "away runs elsewhere, where its memory is not seen",
+        "bounded": "away runs elsewhere; while it is cut off no answer is heard",
     }
+
+
+def test_what_takes_the_application_away_is_what_can_be_done_to_it(tmp_path):
+    where = tmp_path / "away.py"
+    where.write_text('from workbench import System\nsystem = System("away", url="https://staging.example.com")\n')
+    assert under_test(str(where)).ending() == Partition("client", "app")
+    reference = under_test("")
+    assert (reference.ending(), reference.ending(reference.last)) == (Kill("app"), Kill("app-2"))
+    assert reference.can("answers")
 
 
 @pytest.mark.parametrize(

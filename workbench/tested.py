@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError, nearest
+from workbench.faults import Kill, Partition
 from workbench.services import names
 from workbench.workloads import Appends, Sessions
 
@@ -37,8 +38,8 @@ class UnderTest:
     """Workloads whose writes can be looked for: of the reference by the store that keeps them, of a system of yours
     one, ``writes``."""
     abilities: Mapping[str, str] = field(default_factory=dict)
-    """Why something is lacking, by what claims may need: ``echo``, ``count``, ``instances``, ``memory``; "" where it
-    is not."""
+    """Why something is lacking, by what claims may need: ``echo``, ``count``, ``instances``, ``memory``, ``answers``;
+    "" where it is not."""
     instances: int = 1
     """So many of the application may serve the same clients: 2, or 1 if it does not scale."""
     own: bool = False
@@ -66,6 +67,11 @@ class UnderTest:
     def processes(self) -> str:
         """``two processes``, or ``one process`` if it does not scale."""
         return NUMBERS[self.instances]
+
+    def ending(self, name: str = APP) -> Kill | Partition:
+        """The fault that takes the application away from its clients: the process ``name`` of it is killed, or, where
+        it runs elsewhere and is nobody's here to kill, its clients are cut off."""
+        return Partition("client", APP) if getattr(self.services[APP], "url", "") else Kill(name)
 
     def images(self, images: Mapping[str, str]) -> dict[str, str]:
         """Of container images by service those that it uses: a profile names them for all notebooks.
@@ -110,7 +116,8 @@ class UnderTest:
 
         By what claims need: a store's name; ``lists``, kept apart for each store; ``writes``, kept wherever the system
         likes; ``echo``, connections that answer; ``count``, an application that says how many are open;
-        ``instances``, a second process that serves the same clients; ``memory`` that can be measured.
+        ``instances``, a second process that serves the same clients; ``memory`` that can be measured; ``answers`` that
+        are heard whatever is broken.
         """
         found: dict[str, str] = {}
         for need, claims in needs.items():
@@ -169,7 +176,7 @@ def _reference(stores: tuple[str, ...], options: Mapping[str, Any]) -> UnderTest
         name="the reference application",
         services={**{store: settings.get(store) for store in stores}, APP: dict(options)},
         lists={store: Appends(store=store, via="app") for store in stores},  # type: ignore[arg-type]
-        abilities=dict.fromkeys(("echo", "count", "instances", "memory"), ""),
+        abilities=dict.fromkeys(("echo", "count", "instances", "memory", "answers"), ""),
         instances=2,
         _sessions=Sessions,
     )
@@ -200,6 +207,7 @@ def _stranger(system: System, needs: tuple[str, ...]) -> UnderTest:
             "count": f"{system.name} does not say how many connections are open",
             "instances": "" if scales else f"{system.name} runs in one process only (scales=False)",
             "memory": f"{system.name} runs elsewhere, where its memory is not seen" if system.url else "",
+            "answers": f"{system.name} runs elsewhere; while it is cut off no answer is heard" if system.url else "",
         },
         instances=2 if scales else 1,
         own=True,

@@ -101,7 +101,9 @@ class Elsewhere(Running):
         self._refuse("removal of the data of")
 
     def scale(self, instances: int) -> Running:
-        self._refuse("scaling")
+        if instances != 1 or isinstance(instances, bool):
+            self._refuse("scaling")
+        return self  # one it is, as far as anybody here can see
 
     def promote(self, *, timeout_s: float = 10.0) -> Running:
         self._refuse("promotion of")
