@@ -51,6 +51,7 @@ from workbench.tls import Tls
 from workbench.workloads import by_picows, by_websockets
 from workbench.workloads.http import Http, HttpError
 from workbench.workloads.origin import socket_url
+from workbench.workloads.sql import Sql
 
 STORES = ("redis", "postgres", "mongo")
 
@@ -142,6 +143,17 @@ def test_options_of_the_url_reach_the_client(there):
         assert by.execute("SHOW application_name").fetchone() == ("mine",)
 
 
+def test_settings_of_a_session_in_the_url_hold_beside_those_of_a_workload(there):
+    async def shown():
+        sql = await Sql.to(f"{there['postgres']}?options=-c%20search_path%3Dmine", lock_timeout="2s")
+        try:
+            return await sql.execute("SHOW search_path") + await sql.execute("SHOW lock_timeout")
+        finally:
+            await sql.close()
+
+    assert asyncio.run(shown()) == [("mine",), ("2s",)]
+
+
 # --- broken: the network in front of it, and nothing else
 
 
@@ -188,6 +200,10 @@ def test_nothing_can_be_done_to_its_process_by_hand(stack, act, verb):
     with pytest.raises(NotPossible, match=f"^{verb} redis is not possible"):
         act(stack["redis"])
     assert stack["redis"].alive
+
+
+def test_of_one_that_runs_elsewhere_there_is_one(stack):
+    assert stack["app"].scale(1) is stack["app"]
 
 
 def test_what_is_not_known_of_it_is_said(stack):
@@ -311,6 +327,24 @@ def test_an_application_over_https_is_asked_by_its_own_name(named, certificate, 
         assert secured["app"].ask(through="client", timeout_s=5) < 5
         assert asyncio.run(baskets(url)) == {"path": "/shop/baskets"}
     assert Named.heard == {f"localhost:{port}"}
+
+
+def test_an_application_at_an_address_of_version_6():
+    class Six(http.server.ThreadingHTTPServer):
+        address_family = socket.AF_INET6
+
+    class Asked(Named):
+        heard: ClassVar[set[str]] = set()
+
+    with Six(("::1", 0), Asked) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        with Stack(app=f"http://[::1]:{port}") as six:
+            assert f"(elsewhere) on [::1]:{port}, ready" in repr(six)
+            assert six["app"].ask(through="client", timeout_s=5) < 5
+            assert six.url("app").endswith(f"#host=[::1]:{port}")
+        server.shutdown()
+    assert Asked.heard == {f"[::1]:{port}"}
 
 
 @pytest.mark.parametrize("behind", [by_picows, by_websockets], ids=["picows", "websockets"])
@@ -501,6 +535,26 @@ def test_a_certificate_of_another_name_is_not_accepted(there, tmp_path):
 
 
 # --- the relay
+
+
+@pytest.mark.parametrize(
+    ("tls", "answered"),
+    [
+        ({"name": "localhost", "ca": True}, True),
+        ({"name": "localhost"}, False),
+        ({"name": "other.example.com", "ca": True}, False),
+        ({"name": "other.example.com", "ca": True, "verify": "ca"}, True),
+        ({"name": "other.example.com", "verify": "none"}, True),
+    ],
+    ids=str,
+)
+def test_the_relay_itself_checks_who_signed_a_certificate_and_whose_it_is(there, certificate, tls, answered):
+    tls = {**tls, "ca": str(certificate) if tls.get("ca") else ""}
+    with speaking_tls(port_of(there["redis"]), certificate) as port, relay_process.running() as links:
+        link = links.add("client", "store", upstream=f"localhost:{port}", tls=Tls(**tls))
+        with socket.create_connection((link.host, link.port), 10) as client, contextlib.suppress(ConnectionError):
+            client.sendall(b"PING\r\n")
+            assert client.recv(10).startswith(b"-NOAUTH") == answered
 
 
 def test_an_upstream_that_tears_down_is_torn_down_for_the_client(certificate):

@@ -11,6 +11,7 @@ from workbench.runtimes.places import last_lines
 from workbench.runtimes.resources import Resources, measure
 from workbench.runtimes.started import Started
 from workbench.services import Place, Service
+from workbench.services._url import authority
 
 _ROLE_TIMEOUT_S = 0.5
 
@@ -34,7 +35,7 @@ class Seen:
         title = what if self.name == self.service.name else f"{self.name}: {what}"
         ready = f", ready in {self.ready_ms:.0f} ms" if self.ready_ms is not None else ""
         state = "" if self.alive and not self.paused else ", paused" if self.alive else ", not running"
-        return f"{title} ({self.runtime}) on {self.host}:{self.port}{ready}{state}"
+        return f"{title} ({self.runtime}) on {authority(self.host, self.port)}{ready}{state}"
 
     @property
     def host(self) -> str:

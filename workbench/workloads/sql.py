@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from workbench.workloads.asking import in_short, was_refused
 
@@ -46,9 +47,10 @@ class Sql:
 
     @classmethod
     async def to(cls, url: str, **settings: str) -> Sql:
-        """``settings`` of the session: ``search_path="mine"``."""
-        options = " ".join(f"-c {name}=" + value.replace(" ", "\\ ") for name, value in settings.items())
-        return cls(await psycopg.AsyncConnection.connect(url, autocommit=True, options=options))
+        """``settings`` of the session: ``search_path="mine"``; those of the URL hold beside them."""
+        options = [str(conninfo_to_dict(url).get("options") or "")]
+        options += [f"-c {name}=" + value.replace(" ", "\\ ") for name, value in settings.items()]
+        return cls(await psycopg.AsyncConnection.connect(url, autocommit=True, options=" ".join(options)))
 
     @property
     def closed(self) -> bool:
