@@ -47,7 +47,7 @@ KNOWN: dict[str, dict[str, dict[str, Known]]] = {
             "writes_back": Known(
                 ANY,
                 "both pools find their servers again by themselves, at once; but two writes to a collection may meet, "
-                "one is then answered 409, fault or not, and soon after a heal it counts as another failure: so the median",
+                "one is then answered 409, and soon after a heal that counts as another failure: so the median",
                 {"recovery_median_s": 2.0},
             ),
             "sessions_live": Known("refuted", "whoever asks is checked in Redis first; without it the answer is 503"),
