@@ -16,7 +16,7 @@ import pytest
 import redis
 from pymongo import MongoClient
 
-from workbench import Appends, Kill, Pause, between, durable, run
+from workbench import Appends, Kill, Pause, Restart, Unplug, between, durable, run
 from workbench.cli import call
 from workbench.errors import NotPossible, ServiceError, UnknownService, UsageError
 from workbench.runtimes import states
@@ -146,8 +146,13 @@ def test_who_borrows_has_data_of_their_own_and_leaves_nothing_else(shop):
         with MongoClient(one.url("mongo")) as client:
             client.get_default_database()["here"].insert_one({})
         assert len(databases(shop)) == 3
-        assert one.describe()["redis"]["standing"] == "shop"
-        assert one.describe()["redis"]["database"] == "1"
+        described = one.describe()["redis"]
+        assert {name: described[name] for name in ("runtime", "standing", "there", "database")} == {
+            "runtime": "reused",
+            "standing": "shop",
+            "there": "embedded",
+            "database": "1",
+        }
         other.stop()
         assert keys(one.url("redis")) == ["mine"]
         assert keys(url) == ["everybody's"]
@@ -175,7 +180,7 @@ def test_a_borrowed_store_is_killed_in_a_run_and_the_application_is_ones_own(sho
         history = run(
             stack,
             [Appends(), Appends(store="redis", via="app")],
-            faults=[between(0.5, 0.8, Kill("redis")), between(1.2, 1.5, Pause("redis"))],
+            faults=[between(0.5, 0.8, Kill("redis")), between(1.2, 1.5, Restart("redis"))],
             rate_hz=100,
             duration_s=2,
         )
@@ -267,7 +272,7 @@ def test_what_cannot_be_reused_is_refused_at_once(make, says):
         ),
         (
             lambda: Stack("redis", bare={"service": "redis"}, reuse="shop"),
-            r"shop has no bare.*workbench up redis bare -o bare.service=redis --name shop",
+            r"shop has no bare.*workbench up redis bare -o bare.service=redis --name shop-2",
         ),
     ],
 )
@@ -404,3 +409,27 @@ def test_a_state_folder_that_cannot_be_made_is_said(monkeypatch, tmp_path):
 def test_unknown_services_are_refused_where_the_command_is_given():
     with pytest.raises(UnknownService):
         calls.up("new", {"reddis": {}}, runtime="embedded")
+
+
+@pytest.mark.docker
+def test_containers_are_borrowed_and_their_new_ports_are_followed(state):
+    standing, _ = calls.up("boxed", {"redis": {}}, runtime="docker")
+    with pytest.raises(UsageError, match=r"boxed has redis in the runtime docker, not embedded.*--name boxed-2"):
+        Stack("redis", reuse="boxed").start()
+    with Stack("redis", runtime="docker", reuse="boxed") as stack:
+        before, link = stack["redis"].port, stack.link("client", "redis").port
+        put(stack.url("redis"), "mine")
+        with stack.under(Kill("redis")) as inflicted:
+            assert inflicted.proof
+        assert stack["redis"].port != before
+        assert stack.link("client", "redis").port == link
+        assert keys(stack.url("redis")) == ["mine"], "what is acknowledged is on its disk a second later"
+        assert stack.describe()["redis"]["image"].endswith("redis:7.2")
+        assert stack["redis"].resources().rss_bytes > 1e6
+        with pytest.raises(NotPossible, match="its network is its owner's"):
+            stack.inflict(Unplug("redis"))
+    with pytest.raises(UsageError, match=r"cannot be reused as mine:1: .* it is redis:7\.2"):
+        Stack("redis", runtime="docker", reuse="boxed", images={"redis": "mine:1"}).start()
+    owner_pid, known = standing.pid, descendants(standing.pid)
+    os.kill(owner_pid, signal.SIGKILL)
+    assert leftovers.left(f"WORKBENCH_RUN={standing.folder}", owner_pid, known) == []

@@ -41,9 +41,16 @@ class Reused(Running):
         log: Path,
         on_death: Callable[[Death], None] | None = None,
         limit_s: float = 30.0,
+        image: str = "",
     ) -> None:
+        """Raises `UsageError` if an ``image`` is asked for and its container was made of another."""
         self._lease = lease
         about = lease.lent[name]
+        if image and about["facts"].get("image") != image:
+            raise UsageError(
+                f"{name} cannot be reused as {image}: in the standing stack {lease.name} it is "
+                f"{about['facts'].get('image', 'no container')}. Leave images= out, or reuse."
+            )
         place = Place(
             name,
             about["host"],
@@ -65,6 +72,12 @@ class Reused(Running):
         return f"{super().__repr__()}, database {self.place.database} of the standing stack {self._lease.name}"
 
     @property
+    def facts(self) -> dict[str, Any]:
+        """Whose it is, and what its owner knows of it, as its image."""
+        about = self._lease.lent[self.name]
+        return {**about["facts"], "standing": self.standing, "there": about["runtime"], "database": about["database"]}
+
+    @property
     def standing(self) -> str:
         """The name of the stack it is borrowed from."""
         return self._lease.name
@@ -80,6 +93,10 @@ class Reused(Running):
     @property
     def returncode(self) -> int | None:
         return self._see().get("returncode")
+
+    @property
+    def incarnation(self) -> str:
+        return str(self._ask("incarnation")["incarnation"])
 
     def start(self) -> Running:
         with self._lock:

@@ -27,6 +27,8 @@ from workbench.history import whole
 from workbench.runtimes.folders import is_gone, owner, pid_of
 
 VARIABLE = "WORKBENCH_STATE"
+NAME = "default"
+"""Of a stack that is brought up without one."""
 END_S = 15.0
 """How long one that was asked to end may take before it is killed."""
 _GONE_S = 5.0

@@ -11,6 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from workbench.runtimes.choose import make_running, runtime_of
 from workbench.runtimes.lease import Lease
 from workbench.runtimes.reused import Reused
 from workbench.runtimes.running import Running
-from workbench.runtimes.states import Standing
+from workbench.runtimes.states import NAME, Standing
 from workbench.services import Service
 from workbench.stack.book import options_of
 from workbench.stack.entries import Entry
@@ -80,7 +81,7 @@ class Reuse:
                     return one
                 reasons.append(f"{one.name} {lacking}")
         raise UsageError(
-            f"No standing stack has {', '.join(self.wanted)} as they are asked for: "
+            f"No standing stack has what is to be reused ({', '.join(self.wanted)}): "
             f"{'; '.join(reasons) or 'none is up'}. Bring one up: {self._command()}"
         )
 
@@ -101,6 +102,7 @@ class Reuse:
         return ""
 
     def _command(self) -> str:
+        """Under a name that is free: the default, the one that was asked for, or one like it."""
         words = ["workbench", "up", *self.wanted]
         for name, service in self.wanted.items():
             if name != service.name:
@@ -110,7 +112,9 @@ class Reuse:
                 if value != default.get(option):
                     words += ["-o", f"{name}.{option}={value}"]
         words += ["--runtime", self.runtime] if self.runtime != "embedded" else []
-        words += ["--name", self.of] if self.of else []
+        name, taken = self.of or NAME, [one.name for one in states.all_standing()]
+        free = next(one for one in chain([name], (f"{name}-{n}" for n in count(2))) if one not in taken)
+        words += ["--name", free] if free != NAME else []
         return shlex.join(words)
 
 

@@ -17,8 +17,6 @@ from workbench.runtimes.states import Standing
 from workbench.stack import Stack
 from workbench.standing.owner import TAKEN, make_stack
 
-NAME = "default"
-
 
 def up(name: str, entries: Mapping[str, Mapping[str, Any]], *, runtime: str) -> tuple[Standing, bool]:
     """The stack of that name, and whether it was brought up now: it may have been there.

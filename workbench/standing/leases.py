@@ -75,6 +75,8 @@ class Leases:
             return _seen(running)
         if act == "resources":
             return {"resources": dataclasses.asdict(running.resources())}
+        if act == "incarnation":
+            return {"incarnation": running.incarnation}
         if act in _BREAKING:
             self._break(borrower, running, act, request)
         elif act in _MENDING:
@@ -130,6 +132,8 @@ class Leases:
             "port": running.port,
             "secrets": dict(running.place.secrets),
             "database": database,
+            "runtime": running.runtime,
+            "facts": running.facts,
             "log": str(running.log_path),
         }
 
