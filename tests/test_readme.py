@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from workbench import load_system
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
 def test_the_twelve_lines_run(tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    code, _ = PYTHON
     assert len([line for line in code.splitlines() if line.strip()]) <= 13
     (tmp_path / "outputs").mkdir()
     script = tmp_path / "experiment.py"
@@ -19,6 +22,13 @@ def test_the_twelve_lines_run(tmp_path):
     assert shown.returncode == 0, shown.stderr
     assert "operations by" in shown.stdout
     assert (tmp_path / "outputs" / "redis.png").stat().st_size > 10_000
+
+
+def test_the_described_system_can_be_asked(tmp_path):
+    (tmp_path / "shop_system.py").write_text(PYTHON[1])
+    system = load_system(tmp_path / "shop_system.py")
+    assert system.uses == ("redis",)
+    assert {"connect", "write", "read"} <= set(system.operations)
 
 
 def test_every_relative_link_and_picture_exists():
