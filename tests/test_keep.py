@@ -75,6 +75,7 @@ def test_what_red_notebooks_leave_is_there_until_down(project, capfd):
     urls = [about["url"] for one in (red, dies) for about in one.about["services"].values()]
     lines = (red.folder / "env").read_text().splitlines()
     assert [line.partition("=")[0] for line in lines] == ["REDIS_URL", "REDIS_2_URL"]
+    assert call(["clean"]) == 0  # they are not stale: their owner is the supervisor
     for url in urls:  # faults are healed, also those of a kernel that was killed
         with redis.Redis.from_url(url, socket_timeout=1.0) as client:
             assert client.ping()
