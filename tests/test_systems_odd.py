@@ -74,7 +74,7 @@ def test_a_length_that_is_no_number_is_no_length():
 
         threading.Thread(target=answer, daemon=True).start()
         place = SimpleNamespace(host="127.0.0.1", port=server.getsockname()[1])
-        with pytest.raises(ConnectionError, match="GET / was answered 'HTTP/1.1 503 Busy'"):
+        with pytest.raises(ConnectionError, match=r"GET / was answered 'HTTP/1\.1 503 Busy'"):
             Ready.of("shop", "/", listens=True).check(place, listens=True, timeout_s=5)
 
 
