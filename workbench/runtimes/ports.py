@@ -36,8 +36,7 @@ class Port:
 def reserve(number: int | None = None, *, host: str = "127.0.0.1") -> Port:
     """Reserve this port, or a free one. Raises `ServiceError` when it is taken, or none is free."""
     if number is not None:
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 65_535:
-            raise UsageError(f"A port is a whole number from 1 to 65535, not {number!r}.")
+        check(number)
         port = _try(number, host)
         if port is None:
             raise ServiceError(
@@ -49,6 +48,12 @@ def reserve(number: int | None = None, *, host: str = "127.0.0.1") -> Port:
         if (port := _try(candidate, host)) is not None:
             return port
     raise ServiceError(f"No free port on {host}: 500 were tried. End some programs that listen.")
+
+
+def check(number: object) -> None:
+    """Raise `UsageError` unless it can be the number of a port."""
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= _HIGHEST:
+        raise UsageError(f"A port is a whole number from 1 to 65535, not {number!r}.")
 
 
 def is_free(number: int, *, host: str = "127.0.0.1") -> bool:

@@ -90,9 +90,10 @@ def wait_until_joined(
 def exited(running: Running, child: Started, after_s: float) -> ServiceExited:
     """The error that a service ended before it was ready."""
     child.wait(1.0)
+    where = f" on port {running.port}" if running.port else ""  # of a container that has ended, none is published
     return ServiceExited(
         f"{running.name} ({child.title}) {how_it_ended(child.returncode)} before it was ready, "
-        f"{after_s * 1000:.0f} ms after its start on port {running.port}. {_quote(running)}"
+        f"{after_s * 1000:.0f} ms after its start{where}. {_quote(running)}"
     )
 
 

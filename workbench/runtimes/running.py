@@ -226,7 +226,8 @@ class Running(Seen):
 
     def _on_exit(self, child: Started, news: News) -> None:
         news.put(child)
-        if self._asked_to_end or self.expendable or child.returncode is None:
+        late = child is not self._child  # it is told when the next one runs already
+        if self._asked_to_end or self.expendable or late or child.returncode is None:
             return
         death = Death(self.name, child.ended_ns or time.monotonic_ns(), child.returncode, self.logs(QUOTED_LINES))
         tell("service", name=self.name, state="died", program=self.program)

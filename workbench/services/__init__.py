@@ -49,6 +49,10 @@ class Image:
             raise UsageError(f'An image is named as for docker run, "mine:latest"; got {self.name!r}.')
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 0 < self.port < 65536:
             raise UsageError(f"{self.name}: port is where it listens in the container, 1 to 65535, not {self.port!r}.")
+        if not isinstance(self.command, list | tuple) or not all(isinstance(word, str) for word in self.command):
+            raise UsageError(
+                f'{self.name}: command is a sequence of words, as in ("serve", "--port", "8000"), not {self.command!r}.'
+            )
 
 
 class Process(Protocol):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import ServiceError
+from workbench.runtimes import ports
 from workbench.runtimes.death import Death
 from workbench.runtimes.docker import network
 from workbench.runtimes.docker.engine import engine, explained, labels
@@ -56,6 +57,8 @@ class Container(Running):
         `UsageError` for what is no name of an image.
         """
         check_limit(name, limit_s)
+        if port is not None:
+            ports.check(port)
         self._engine = engine()
         self._stack = folder
         self._asked_port = port
@@ -119,12 +122,13 @@ class Container(Running):
                     raise
 
     def plug(self) -> None:
-        """Connect it again; Docker gives it a new port. Does nothing if it is connected."""
+        """Connect it again; Docker gives it a new port. Once more finishes what was interrupted, else does nothing."""
         with self._lock:
-            if not self.alive or self._is_connected():
+            if not self.alive:
                 return
-            with explained(f"{self.name} cannot be connected to its network"):
-                self._engine.api.connect_container_to_network(self._container, self._net().name)
+            if not self._is_connected():
+                with explained(f"{self.name} cannot be connected to its network"):
+                    self._engine.api.connect_container_to_network(self._container, self._net().name)
             self._find_port()
 
     def interfaces(self) -> list[str]:
@@ -171,21 +175,23 @@ class Container(Running):
     def _launch(self, on_exit: Callable[[Started], None]) -> Life:
         life = Life(self._engine, title=self.image, log=self.log_path, on_exit=on_exit)
         self._engine.watch()
-        with explained(f"{self.name} ({self.image}) cannot be started"):
-            try:
-                since = self._start_again() if self._container else self._make()
-            except BaseException:
-                if not self._container:  # it may be there all the same
-                    self._discard()
-                raise
         try:
+            with explained(f"{self.name} ({self.image}) cannot be started"):
+                since = self._start_again() if self._container else self._make()
             life.begin(self._container, since=since)
             self._find_port()
-        except BaseException:
-            with contextlib.suppress(ServiceError):
-                life.kill()
+        except BaseException:  # also when interrupted: the engine does all the same what it was asked for
+            self._undo_launch()
             raise
         return life
+
+    def _undo_launch(self) -> None:
+        """See that nothing runs that nobody holds."""
+        if not self._container:
+            self._discard_if_possible()
+            return
+        with contextlib.suppress(ServiceError), explained(f"{self.name} cannot be ended"):
+            self._engine.api.stop(self._container, timeout=0)
 
     def _make(self) -> str:
         """Make the container and start it; since when its log counts: the beginning."""
@@ -193,7 +199,8 @@ class Container(Running):
         from testcontainers.core.container import DockerContainer
 
         image = self._image()
-        made = DockerContainer(image.name).with_name(self._called).with_envs(**image.env)
+        made = DockerContainer(image.name).with_name(self._called)
+        made.env = dict(image.env)
         made.image = image.name  # which has its prefix already
         if image.command:
             made.with_command(list(image.command))

@@ -30,7 +30,7 @@ LEAST_API = (1, 41)
 """Of the engine's interface, as Docker 20.10 has it: what this is written for and tried with."""
 PATIENCE_S = 2.0
 """How long an engine may take to say who it is."""
-OWNER, STACK, USER, BOOT = "workbench.owner", "workbench.stack", "workbench.user", "workbench.boot"
+OWNER, STACK, USER, BOOT = "workbench.owner", reaper.STACK, "workbench.user", "workbench.boot"
 """The labels of all that is made here: whose it is, of which stack, of which user, and since which start of a machine
 its owner's process id means something."""
 WITHOUT = 'The runtime "embedded", the default, needs no Docker.'

@@ -22,8 +22,8 @@ _ENDS_S = 10.0
 _LAST_LINES_S = 2.0
 """How long what it wrote last may take to arrive."""
 _TRIES, _PAUSE_S = 5, 0.4  # two seconds: an engine that is restarted takes its containers along
-_BY_SIGNAL = 128
-"""An exit code above is that of a program which a signal ended."""
+_BY_SIGNAL, _SIGNALS = 128, 64
+"""An exit code of 128 and the number of a signal, of which there are 64, is that of a program which it ended."""
 GONE = 255
 """The exit code of a container whose engine does not answer any more."""
 
@@ -125,7 +125,8 @@ class Life:
         reader.join(_LAST_LINES_S)
         if why:
             self._write(f"workbench: {why}\n".encode())
-        self.returncode, self.ended_ns = (_BY_SIGNAL - code if _BY_SIGNAL < code < GONE else code), at_ns
+        by_signal = _BY_SIGNAL < code <= _BY_SIGNAL + _SIGNALS
+        self.returncode, self.ended_ns = (_BY_SIGNAL - code if by_signal else code), at_ns
         self._ended.set()
         self._on_exit(self)
 

@@ -78,7 +78,7 @@ def leave(folder: Path, user: str) -> None:
         network = _networks.get(folder.name)
         if network is None:
             return
-        network.users.discard(user)
-        if not network.users:
+        if not network.users - {user}:
+            network.remove()  # before it is forgotten: who is interrupted here can leave again
             del _networks[folder.name]
-            network.remove()
+        network.users.discard(user)

@@ -17,6 +17,8 @@ import time
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+STACK = "workbench.stack"
+"""The label that says to which stack something belongs; the names of all that is made for it begin with the stack's."""
 QUIET_S = 0.25
 """So long nothing may have been found before it is taken that nothing is being made any more."""
 LONGEST_S = 8.0
@@ -67,6 +69,21 @@ def found(engine: str, what: str, filters: dict[str, list[str]]) -> list[dict[st
     return listed if status == 200 and isinstance(listed, list) else []
 
 
+def ours(engine: str, what: str, labels: list[str]) -> list[dict[str, Any]]:
+    """The ``containers`` or ``networks`` with these labels that are named after their stack.
+
+    What somebody runs from an image that was made of such a container has its labels, too, but not its name.
+    """
+    there = found(engine, what, {"label": labels})
+    return [one for one in there if STACK in one["Labels"] and name_of(one).startswith(one["Labels"][STACK])]
+
+
+def name_of(one: dict[str, Any]) -> str:
+    """Of a container or a network as it is listed; "" for one that is being removed."""
+    names = one.get("Names") or [one.get("Name", "")]
+    return str(names[0]).lstrip("/")
+
+
 def remove_containers(engine: str, ids: list[str]) -> None:
     """Remove containers with their anonymous volumes, all at once."""
 
@@ -92,12 +109,12 @@ def reap(engine: str, label: str, session: str) -> None:
     ends = time.monotonic() + LONGEST_S
     quiet_since = time.monotonic()
     while time.monotonic() < min(ends, quiet_since + QUIET_S):
-        containers = [one["Id"] for one in found(engine, "containers", {"label": [label]})]
+        containers = [one["Id"] for one in ours(engine, "containers", [label])]
         if session:
             ryuk = f"^/testcontainers-ryuk-{session}$"
             containers += [one["Id"] for one in found(engine, "containers", {"name": [ryuk]})]
         remove_containers(engine, containers)
-        networks = [one["Id"] for one in found(engine, "networks", {"label": [label]})]
+        networks = [one["Id"] for one in ours(engine, "networks", [label])]
         remove_networks(engine, networks)
         if containers or networks:
             quiet_since = time.monotonic()

@@ -19,8 +19,8 @@ def sweep() -> tuple[list[str], list[str]]:
     """
     try:
         host, _ = try_engine()
-        containers = {one["Id"]: one["Names"][0].lstrip("/") for one in _ours(host, "containers") if _is_stale(one)}
-        networks = {one["Id"]: one["Name"] for one in _ours(host, "networks") if _is_stale(one)}
+        containers = {one["Id"]: reaper.name_of(one) for one in _ours(host, "containers") if _is_stale(one)}
+        networks = {one["Id"]: reaper.name_of(one) for one in _ours(host, "networks") if _is_stale(one)}
         reaper.remove_containers(host, list(containers))
         reaper.remove_networks(host, list(networks))
         left = {one["Id"] for what in ("containers", "networks") for one in _ours(host, what)}
@@ -33,7 +33,7 @@ def sweep() -> tuple[list[str], list[str]]:
 
 
 def _ours(host: str, what: str) -> list[dict[str, Any]]:
-    return reaper.found(host, what, {"label": [OWNER, f"{USER}={os.geteuid()}"]})
+    return reaper.ours(host, what, [OWNER, f"{USER}={os.geteuid()}"])
 
 
 def _is_stale(one: dict[str, Any]) -> bool:
