@@ -86,7 +86,7 @@ def test_testcontainers_own_port_moves():
     made = DockerContainer("redis:7.2").with_exposed_ports(6379).start()
     try:
         before = made.get_exposed_port(6379)
-        made.get_wrapped_container().stop(timeout=5)
+        made.get_wrapped_container().kill()
         made.get_wrapped_container().start()
         assert made.get_exposed_port(6379) != before
     finally:
@@ -153,6 +153,35 @@ def test_a_paused_container_can_be_killed(stack):
     assert stack["redis"].returncode == -signal.SIGKILL
     stack["redis"].start()
     assert stack["redis"].ask(timeout_s=2) > 0
+
+
+def interrupt(monkeypatch, api, act):
+    """Ctrl-C, once, just when the engine has done what it was asked for."""
+    done = getattr(api, act)
+
+    def interrupted(*arguments, **options):
+        monkeypatch.undo()
+        done(*arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, act, interrupted)
+
+
+def test_what_was_interrupted_is_undone_or_can_be_finished(stack, monkeypatch):
+    store, api = stack["redis"], stack["redis"]._engine.api
+    store.kill()
+    interrupt(monkeypatch, api, "start")
+    with pytest.raises(KeyboardInterrupt):
+        store.start()
+    assert not store.alive
+    assert not containers.inspect(containers.container_of(store))["State"]["Running"]
+    store.start()
+    store.unplug()
+    interrupt(monkeypatch, api, "connect_container_to_network")
+    with pytest.raises(KeyboardInterrupt):
+        store.plug()
+    store.plug()
+    assert store.ask(through="client", timeout_s=2) > 0
 
 
 def test_an_end_that_nobody_asked_for_is_told(stack):
@@ -245,16 +274,16 @@ def other():
     containers.docker("image", "rm", OTHER)
 
 
-@pytest.mark.parametrize("way", ["argument", "environment", "environment by kind"])
 @pytest.mark.usefixtures("other")
-def test_another_image_can_be_named(monkeypatch, way):
-    if way.startswith("environment"):
-        monkeypatch.setenv("WORKBENCH_MY_STORE_IMAGE" if way == "environment" else "WORKBENCH_REDIS_IMAGE", OTHER)
-    images = {"my-store": OTHER} if way == "argument" else {}
-    if way == "argument":
-        monkeypatch.setenv("WORKBENCH_MY_STORE_IMAGE", "registry.invalid/none:1")
-    with Stack(runtime="docker", images=images, **{"my-store": {"service": "redis"}}) as stack:
-        assert stack.describe()["my-store"]["image"] == OTHER
+def test_another_image_can_be_named(monkeypatch):
+    """By an argument, which comes first, by the environment for an entry, and by the environment for all of a kind."""
+    monkeypatch.setenv("WORKBENCH_ARGUED_IMAGE", "registry.invalid/none:1")
+    monkeypatch.setenv("WORKBENCH_MY_STORE_IMAGE", OTHER)
+    monkeypatch.setenv("WORKBENCH_REDIS_IMAGE", OTHER)
+    stores = {name: {"service": "redis"} for name in ("argued", "my-store", "third")}
+    monkeypatch.setenv("WORKBENCH_THIRD_IMAGE", "")
+    with Stack(runtime="docker", images={"argued": OTHER}, **stores) as stack:
+        assert {stack.describe()[name]["image"] for name in stores} == {OTHER}
 
 
 def test_a_stack_that_stops_while_it_starts_leaves_nothing():

@@ -230,17 +230,48 @@ def test_a_worker_whose_log_never_says_that_it_is_ready():
 
 @docker
 def test_a_command_that_exits():
-    image = Image(containers.PYTHON, port=8000, command=("python3", "-c", "print('no configuration'); exit(3)"))
+    """With a code above those of signals; a variable may have any name."""
+    says = "import os; print(os.environ['self']); os._exit(200)"
+    image = Image(containers.PYTHON, port=8000, env={"self": "no plan"}, command=("python3", "-uc", says))
     with pytest.raises(
-        ServiceExited, match=r"(?s)app \(workbench-python:3\) exited with code 3 before .*no configuration"
+        ServiceExited,
+        match=r"(?s)app \(workbench-python:3\) exited with code 200 before .* start( on port [1-9]\d*)?\. .*no plan",
     ):
         start(image)
+
+
+def test_a_command_that_is_a_text():
+    with pytest.raises(UsageError, match=r"mine:1: command is a sequence of words, .* not 'serve --port 80'"):
+        Image("mine:1", port=80, command="serve --port 80")
 
 
 @docker
 def test_a_command_that_is_not_in_the_image():
     with told_at_once(ServiceError, r'exec: "serve": executable file not found in \$PATH.* The command is not in the'):
         start(Image(containers.PYTHON, port=8000, command=("serve",)))
+
+
+@docker
+def test_an_engine_whose_networks_end_elsewhere(monkeypatch):
+    """As those of Docker in a virtual machine, and of rootless Docker, do."""
+    from docker import APIClient
+
+    seen = APIClient.inspect_network
+
+    def elsewhere(*arguments):
+        found = seen(*arguments)
+        found["IPAM"]["Config"][0]["Gateway"] = "192.0.2.1"  # kept for documents: nobody has it
+        return found
+
+    monkeypatch.setattr(APIClient, "inspect_network", elsewhere)
+    with told_at_once(ServiceError, r"cannot listen for containers: .* 192\.0\.2\.1, which is not of this .* rootless"):
+        start(containers.server())
+
+
+@docker
+def test_a_port_that_is_none():
+    with told_at_once(UsageError, "A port is a whole number from 1 to 65535, not '6379'"):
+        Stack(redis={"port": "6379"}, runtime="docker").start()
 
 
 @docker

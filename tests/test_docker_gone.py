@@ -1,11 +1,12 @@
 """Whatever way the owner of containers ends, three seconds later nothing is left of them; others stay."""
 
+import contextlib
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import containers
@@ -29,6 +30,7 @@ if "fault" in sys.argv:
     stack.inflict(Unplug("other"))
     print("fault", flush=True)
 if "return" in sys.argv:
+    sys.stdin.readline()
     sys.exit(0)  # without a stop
 sys.stdin.read()
 """
@@ -60,43 +62,63 @@ def left_of(process, folder):
     return [*found, *leftovers.left(f"WORKBENCH_RUN={folder}", process.pid)]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "word", "number"),
-    [
-        ([], "ready", signal.SIGKILL),
-        ([], "ready", signal.SIGTERM),
-        (["fault"], "fault", signal.SIGKILL),
-        (["return"], "ready", 0),
-    ],
-    ids=["killed", "terminated", "killed under faults", "at its end"],
-)
-def test_nothing_is_left_of_an_owner(tmp_path, arguments, word, number):
-    with begin(tmp_path, *arguments) as process:
-        wait_for(process, word)
-        assert number == 0 or len(containers.of_pid(process.pid)) == 3  # two containers and their network
-        if number:
-            process.send_signal(number)
+ENDINGS = {
+    "killed": ([], "ready", signal.SIGKILL),
+    "terminated": ([], "ready", signal.SIGTERM),
+    "killed under faults": (["fault"], "fault", signal.SIGKILL),
+    "at its end": (["return"], "ready", 0),
+}
+
+
+@pytest.fixture(scope="module")
+def owners(tmp_path_factory):
+    """One for every ending, begun all at once: they do not meet."""
+    folders = {ending: tmp_path_factory.mktemp("owner") for ending in ENDINGS}
+    with contextlib.ExitStack() as all_of_them:
+        begun = {ending: begin(folders[ending], *ENDINGS[ending][0]) for ending in ENDINGS}
+        for process in begun.values():
+            all_of_them.enter_context(process)
+            all_of_them.callback(process.kill)
+        yield {ending: (begun[ending], folders[ending]) for ending in ENDINGS}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_nothing_is_left_of_an_owner(owners, ending):
+    process, folder = owners[ending]
+    _, word, number = ENDINGS[ending]
+    wait_for(process, word)
+    assert len(containers.of_pid(process.pid)) == 3  # two containers and their network
+    if number:
+        process.send_signal(number)
+    else:
+        process.stdin.close()
+    process.wait(10)
+    assert left_of(process, folder) == []
+
+
+def left_when_killed(folder, after_s):
+    """What is there of an owner that is killed so long after it has begun to start; and a moment later."""
+    with begin(folder) as process:
+        wait_for(process, "starting")
+        time.sleep(after_s)
+        process.kill()
         process.wait(10)
-        assert left_of(process, tmp_path) == []
+        at_once = left_of(process, folder)
+        time.sleep(0.3)
+        return at_once, containers.of_pid(process.pid)
 
 
 def test_nothing_is_left_of_an_owner_that_is_killed_while_it_starts(tmp_path):
     """At several moments: also a container that the engine makes just then, for nobody any more."""
-    rng = random.Random(7)
-    for n in range(4):
-        folder = tmp_path / str(n)
-        with begin(folder) as process:
-            wait_for(process, "starting")
-            time.sleep(rng.uniform(0.2, 1.0))
-            process.kill()
-            process.wait(10)
-            assert left_of(process, folder) == []
-            time.sleep(0.3)  # none that comes late, either
-            assert containers.of_pid(process.pid) == []
+    moments = (0.3, 0.6, 0.8, 1.1)
+    with ThreadPoolExecutor(len(moments)) as pool:
+        for left in pool.map(left_when_killed, [tmp_path / str(one) for one in moments], moments):
+            assert left == ([], [])
 
 
-def made(label_owner, name, *, boot="", user=""):
+def made(label_owner, name, *, boot="", user="", stack=""):
     labels = {"workbench.owner": label_owner, "workbench.user": user or str(os.geteuid()), "workbench.boot": boot}
+    labels["workbench.stack"] = stack or name
     flags = [part for label in labels.items() for part in ("--label", "{}={}".format(*label))]
     containers.docker("network", "create", *flags, name)
     containers.docker("create", "--network", name, "--name", name, *flags, containers.PYTHON, "sleep", "60")
@@ -114,8 +136,10 @@ def test_clean_removes_what_a_killed_supervisor_left_and_nothing_else():
                 made("1-2-3", "try-namespace", boot=boot),  # of a pid namespace that cannot be seen from here
                 made(living, "try-user", boot=boot, user="4711"),
             ]
-            stale_ones = [made(living, "try-boot", boot="another")]
             ended = f"{living.split('-')[0]}-{other.pid}-1"  # that process id was somebody else's then
+            # as of an image that was made of a container of ours: the label is inherited, the name is not
+            kept.append(made(ended, "try-copy", boot=boot, stack="try-original"))
+            stale_ones = [made(living, "try-boot", boot="another")]
             stale_ones.append(made(ended, "try-ended", boot=boot))
             found, networks = stale.sweep()
             assert set(stale_ones) <= set(found) and set(stale_ones) <= set(networks)
@@ -125,9 +149,9 @@ def test_clean_removes_what_a_killed_supervisor_left_and_nothing_else():
         finally:
             other.kill()
             host, _ = engine.try_engine()
-            names = ["^/try-(living|stranger|namespace|user|boot|ended)$"]
+            names = ["^/try-(living|stranger|namespace|user|copy|boot|ended)$"]
             reaper.remove_containers(host, [one["Id"] for one in reaper.found(host, "containers", {"name": names})])
-            names = ["^try-(living|stranger|namespace|user|boot|ended)$"]
+            names = ["^try-(living|stranger|namespace|user|copy|boot|ended)$"]
             reaper.remove_networks(host, [one["Id"] for one in reaper.found(host, "networks", {"name": names})])
 
 
@@ -150,8 +174,8 @@ def test_ryuk_is_had_where_its_image_is_and_nobody_minds_where_it_does_not_run()
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    assert run(containers.PYTHON, "false") == "tried"
-    assert run(containers.PYTHON, "true") == "alone"
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(run, [containers.PYTHON] * 2, ["false", "true"])) == ["tried", "alone"]
     assert not [name for name in containers.docker("ps", "-a", "--format", "{{.Names}}").split() if "ryuk" in name]
 
 
