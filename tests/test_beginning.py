@@ -45,7 +45,7 @@ def test_a_new_notebook_runs_as_it_stands(project, capfd):
     assert call(["new", "checkout_flow"]) == 0
     shown = capfd.readouterr().out
     assert "workbench run checkout_flow" in shown
-    assert call(["run", "checkout_flow", "-p", "fault_s", "0.3", "-p", "within_s", "4"]) == 0, capfd.readouterr().out
+    assert call(["run", "checkout_flow", "-p", "fault_s", "0.3", "-p", "within_s", "2"]) == 0, capfd.readouterr().out
     record = json.loads((project / "outputs/latest/checkout_flow/verdict.json").read_text())
     assert {claim["name"]: claim["verdict"] for claim in record["claims"]} == dict.fromkeys(
         ("served", "durable", "back"), "held"
