@@ -156,9 +156,7 @@ def test_a_part_is_the_list_with_the_faults_that_concern_it(reference, shop):
     history = History.of(operations("writes in app", "echoes in app"), windows=WINDOWS)
     assert {one.workload for one in shop.part(history, "writes")} == {"writes in app"}
     assert len(shop.part(history, "writes").windows) == 3
-    assert {one.workload for one in shop.part(history, "redis")} == {"writes in app"}
-    assert [window.fault for window in shop.part(history, "redis").windows] == ["kill redis"]
-    assert not len(shop.part(history, "mongo"))
+    assert not len(shop.part(history, "redis"))
 
 
 @pytest.mark.timeout(180)

@@ -99,13 +99,10 @@ class UnderTest:
 
     def part(self, history: History, about: str) -> History:
         """The operations on the list ``about`` with the windows of faults that concern it: those of the store of that
-        name, or, of ``writes``, all. Of a store without lists of its own: the ``writes``, with the windows of its
-        faults. Without operations if there is no such list or store."""
-        if about in self.lists:
-            return history.where(workload=self.lists[about].name, fault=None if self.own else about)
-        if self.own and about in self.stores:
-            return history.where(workload=[one.name for one in self.lists.values()], fault=about)
-        return history.where(workload=[])
+        name, or, of ``writes``, which may be in any store, all. Without operations if there is no such list."""
+        if about not in self.lists:
+            return history.where(workload=[])
+        return history.where(workload=self.lists[about].name, fault=None if self.own else about)
 
     def can(self, need: str) -> bool:
         """Whether it has what claims need (see `lacks`). Raises `UsageError` for a word that nothing is known of."""

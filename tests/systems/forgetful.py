@@ -1,4 +1,4 @@
-"""The shop with a bug, and an owner who only cares for lists: an answer comes before anything is written."""
+"""The shop with bugs, for an owner who only cares for lists: it answers before anything is written, and gives up."""
 
 import aiohttp
 
@@ -7,7 +7,7 @@ from workbench import System
 system = System(
     "forgetful",
     command="{python} shop.py {port}",
-    env={"REDIS_URL": "{redis.url}", "BUG": "ack-first"},
+    env={"REDIS_URL": "{redis.url}", "BUG": "ack-first,gives-up"},
     ready="/health",
 )
 

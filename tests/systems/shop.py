@@ -1,6 +1,7 @@
 """A small application of somebody else's: lists in Redis over HTTP, and a WebSocket. ``python shop.py PORT``.
 
-What it does wrong on purpose is said in ``BUG``: "ack-first" answers before it has written.
+What it does wrong on purpose is said in ``BUG``: "ack-first" answers before it has written, "gives-up" serves nobody
+any more once Redis has failed it.
 """
 
 import os
@@ -10,7 +11,19 @@ import redis.asyncio
 from aiohttp import web
 
 STORE = redis.asyncio.from_url(os.environ["REDIS_URL"], retry=None, socket_timeout=1, max_connections=10_000)
-BUG = os.environ.get("BUG", "")
+BUG = os.environ.get("BUG", "").split(",")
+GIVEN_UP = []
+
+
+@web.middleware
+async def give_up(request, handler):
+    if GIVEN_UP:
+        raise web.HTTPServiceUnavailable
+    try:
+        return await handler(request)
+    except redis.asyncio.RedisError:
+        GIVEN_UP.extend(["gives-up"] if "gives-up" in BUG else [])
+        raise
 
 
 async def health(request):
@@ -19,7 +32,7 @@ async def health(request):
 
 
 async def append(request):
-    if BUG != "ack-first":
+    if "ack-first" not in BUG:
         await STORE.rpush(request.match_info["key"], await request.text())
     return web.Response(status=204)
 
@@ -44,7 +57,7 @@ async def echo(request):
     return socket
 
 
-app = web.Application()
+app = web.Application(middlewares=[give_up])
 app.add_routes(
     [
         web.get("/health", health),
