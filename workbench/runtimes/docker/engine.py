@@ -201,8 +201,9 @@ def engine() -> Engine:
         if _current is None or _current.host != host:
             from workbench.runtimes.docker.ryuk import begin_ryuk
 
-            _current = Engine(host, version)
-            begin_ryuk(_current)
+            found = Engine(host, version)
+            begin_ryuk(found)  # before anybody can use it: until then a container's start would wait for Ryuk
+            _current = found
         return _current
 
 
