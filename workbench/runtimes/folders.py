@@ -49,8 +49,13 @@ def pid_of(owner: str) -> int:
 
 def is_gone(owner: str) -> bool:
     """Whether the process that called itself so has ended; False for one that cannot be seen from here."""
-    namespace, pid, started = (int(part) for part in owner.split("-"))
-    return namespace == _namespace() and _started(pid) != started
+    _, pid, started = (int(part) for part in owner.split("-"))
+    return is_of_this_namespace(owner) and _started(pid) != started
+
+
+def is_of_this_namespace(owner: str) -> bool:
+    """Whether the pid it is named after is a pid of ours."""
+    return int(owner.split("-")[0]) == _namespace()
 
 
 def new_folder(keep: Callable[[Path], None], *, room: int = LEAST_ROOM) -> Path:

@@ -24,7 +24,7 @@ from typing import Any
 
 from workbench.errors import ServiceError, UsageError
 from workbench.history import whole
-from workbench.runtimes.folders import is_gone, owner, pid_of
+from workbench.runtimes.folders import is_gone, is_of_this_namespace, owner, pid_of
 
 VARIABLE = "WORKBENCH_STATE"
 NAME = "default"
@@ -32,6 +32,8 @@ NAME = "default"
 END_S = 15.0
 """How long one that was asked to end may take before it is killed."""
 _GONE_S = 5.0
+_ATTEMPTS = 100
+"""To take a name that others leave and take at the same time."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _FILE = "state.json"
 
@@ -48,6 +50,11 @@ class Standing:
     def pid(self) -> int:
         """Of the process that owns it, and takes it along."""
         return pid_of(self.about["owner"])
+
+    @property
+    def here(self) -> bool:
+        """Whether its owner is a process of this machine and this pid namespace: others cannot be seen or ended."""
+        return _is_here(self.about)
 
     @property
     def ready(self) -> bool:
@@ -90,16 +97,24 @@ def claim(name: str, about: dict[str, Any], *, pid: int) -> Path | None:
     """Take a name for the process ``pid``: its folder, or None if somebody who lives has it."""
     folder = place() / check_name(name)
     beside = folder.with_name(f".{name}-{secrets.token_hex(4)}")
-    beside.mkdir(mode=0o700)
     try:
-        _write(beside, {"schema": 1, "name": name, "owner": owner(pid), "ready": False, **about})
-        while True:
+        beside.mkdir(mode=0o700)
+    except OSError as error:
+        raise ServiceError(
+            f"The state folder {folder.parent} cannot be written to: {error.strerror}. Name another with the "
+            f"environment variable {VARIABLE}."
+        ) from error
+    try:
+        _write(beside, {"schema": 1, "name": name, "host": _host(), "owner": owner(pid), "ready": False, **about})
+        for _ in range(_ATTEMPTS):
             try:
                 return beside.rename(folder)
-            except OSError:
+            except OSError as error:
+                why = error
                 if _read(folder) is not None:
                     return None
                 _remove(folder)
+        raise ServiceError(f"{folder} cannot be made: {why}. Remove it, or name another place with {VARIABLE}.")
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -146,7 +161,16 @@ def find(name: str) -> Standing | None:
 
 
 def end(standing: Standing, *, patience_s: float = END_S) -> None:
-    """Ask the owner to end, kill it if it does not, and wait until nothing is left. Raises `ServiceError`."""
+    """Ask the owner to end, kill it if it does not, and wait until nothing is left. Raises `ServiceError`.
+
+    `UsageError` if it is of another machine or container: its process id is somebody else's here.
+    """
+    if not standing.here:
+        raise UsageError(
+            f"{standing.name} cannot be ended from here: it is owned by process {standing.pid} of another machine or "
+            f"container ({standing.about.get('host') or 'unknown'}). End it there: workbench down {standing.name}. If "
+            f"there is no such place any more, remove {standing.folder}"
+        )
     for number, patience in ((signal.SIGTERM, patience_s), (signal.SIGKILL, _GONE_S)):
         if _signal(standing, number, patience_s=patience):
             break
@@ -180,14 +204,25 @@ def signal_owner(standing: Standing, number: int) -> None:
 
 
 def _read(folder: Path) -> Standing | None:
-    """None if there is no owner, or it is dead."""
+    """None if there is no owner, or it is dead. Raises `ServiceError` if that cannot be known."""
     try:
         about = json.loads((folder / _FILE).read_text())
-        if about["schema"] != 1 or is_gone(about["owner"]):
+        if about["schema"] != 1 or (_is_here(about) and is_gone(about["owner"])):
             return None
         return Standing(folder.name, folder, about)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
+    except OSError as error:  # too many open files, another user's: it may well be up
+        raise ServiceError(f"What is up cannot be read from {folder}: {error.strerror}.") from error
+
+
+def _is_here(about: Mapping[str, Any]) -> bool:
+    return about.get("host", _host()) == _host() and is_of_this_namespace(about["owner"])
+
+
+def _host() -> str:
+    """A home folder may be shared by machines, whose process ids say nothing of each other."""
+    return os.uname().nodename
 
 
 def _write(folder: Path, about: dict[str, Any]) -> None:

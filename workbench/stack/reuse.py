@@ -67,7 +67,7 @@ class Reuse:
             self._lease.give_back()
 
     def _find(self) -> Standing:
-        there = [one for one in states.all_standing() if one.ready and not one.kept]
+        there = [one for one in states.all_standing() if one.ready and not one.kept and one.here]
         if self.of and self.of not in [one.name for one in there]:
             names = ", ".join(one.name for one in there) or "nothing"
             raise UsageError(
