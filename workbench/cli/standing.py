@@ -85,9 +85,10 @@ def show(standing: Standing, *, secrets: bool = False) -> None:
     about = standing.about
     since = f" since {about['since']}" if "since" in about else ""
     state = "up" if standing.ready else "starting"
+    where = "" if standing.here else escape(f" elsewhere ({about.get('host', 'in another container')})")
     if standing.kept:
-        state = f"kept from {about['notebook']}"
-    console.print(f"[bold]{standing.name}[/] is {state}{since}, owned by process {standing.pid}.")
+        state = f"{'kept from' if standing.ready else 'of a run that goes on:'} {escape(about['notebook'])}"
+    console.print(f"[bold]{standing.name}[/] is {state}{since}, owned by process {standing.pid}{where}.")
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for heading in ("service", "program", "runtime", "address"):
         table.add_column(heading, no_wrap=heading == "service", overflow="fold")
@@ -96,8 +97,9 @@ def show(standing: Standing, *, secrets: bool = False) -> None:
         table.add_row(service, escape(said["program"]), said["runtime"], escape(address))
     if about.get("services"):
         console.print(table)
-        console.print(f"Addresses with their passwords, for you alone: {standing.folder / 'env'}", soft_wrap=True)
-        console.print(f"Logs: {about.get('logs', standing.folder / 'logs')}", soft_wrap=True)
+        folder, logs = escape(str(standing.folder)), escape(str(about.get("logs", standing.folder / "logs")))
+        console.print(f"Addresses with their passwords, for you alone: {folder}/env", soft_wrap=True)
+        console.print(f"Logs: {logs}", soft_wrap=True)
     console.print(f"End it: workbench down {standing.name}\n", soft_wrap=True)
 
 

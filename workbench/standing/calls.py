@@ -33,6 +33,11 @@ def up(name: str, entries: Mapping[str, Mapping[str, Any]], *, runtime: str) -> 
         if there is None:
             raise ServiceError(f"{name} was up, and is gone again: somebody has ended it.")
         return there, True
+    if not there.here:
+        raise UsageError(
+            f"{name} is up on another machine or in another container, which shares {there.folder.parent}. Give this "
+            f"one another name: --name {name}-2"
+        )
     if not there.ready and not there.kept:
         raise UsageError(
             f"{name} is being started by process {there.pid}. Wait for it, or end it: workbench down {name}"
@@ -47,7 +52,7 @@ def up(name: str, entries: Mapping[str, Mapping[str, Any]], *, runtime: str) -> 
 
 def down(name: str = "") -> list[Standing]:
     """End the one of that name, or the only one: those that were ended. Raises `UsageError` if it is not there."""
-    there = states.all_standing()
+    there = [one for one in states.all_standing() if name == one.name or _may_be_meant(one)]
     names = [one.name for one in there]
     if not name and len(there) > 1:
         raise UsageError(f"Several stacks are up: {', '.join(names)}. Name one, or give --all.")
@@ -63,11 +68,16 @@ def down(name: str = "") -> list[Standing]:
 
 
 def down_all() -> list[Standing]:
-    """End every one of this user."""
-    there = states.all_standing()
+    """End every one of this user, on this machine. What notebooks have that still run ends with them."""
+    there = [one for one in states.all_standing() if _may_be_meant(one)]
     for one in there:
         states.end(one)
     return there
+
+
+def _may_be_meant(standing: Standing) -> bool:
+    """By whoever names none: not the services of a notebook that is still running, nor what is up elsewhere."""
+    return standing.here and (standing.ready or not standing.kept)
 
 
 def _start(asked: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 from pathlib import Path
@@ -38,8 +39,9 @@ def leave(run: Path) -> list[Standing]:
         for relay in standing.about.get("relays", ()):
             with contextlib.suppress(LinkError, OSError):
                 Links(relay).heal()
-        states.update(standing.folder, ready=True)
-        found.append(standing)
+        with contextlib.suppress(FileNotFoundError):  # somebody has ended it meanwhile
+            states.update(standing.folder, ready=True)
+            found.append(dataclasses.replace(standing, about={**standing.about, "ready": True}))
     return found
 
 

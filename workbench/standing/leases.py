@@ -41,6 +41,7 @@ class Leases:
         self._stack = stack
         self._borrowers: list[Borrower] = []
         self._broken: dict[str, tuple[Borrower, str]] = {}  # service → who broke it, and how
+        self._owed: list[tuple[str, str]] = []  # service and database, of borrowers that are gone
         self._lock = threading.RLock()
 
     def borrowers(self) -> list[str]:
@@ -91,27 +92,40 @@ class Leases:
         with self._lock:
             for name, (who, _) in list(self._broken.items()):
                 if who is borrower:
+                    self._broken.pop(name)  # whoever broke it is gone, also if it cannot be mended: it is dead then
                     with contextlib.suppress(ServiceError):
                         self._mend(self._stack[name], "start")
-            for name, database in borrower.lent.items():
-                running = self._stack[name]
-                with contextlib.suppress(OSError):  # it is down, and took along what it had
-                    running.service.take_back(running.place, database, timeout_s=_TIMEOUT_S)  # type: ignore[attr-defined]
+            self._owed += borrower.lent.items()
             borrower.lent = {}
+            self._remove_owed()
             if borrower in self._borrowers:
                 self._borrowers.remove(borrower)
 
     # --- inside
 
+    def _remove_owed(self) -> None:
+        """Databases that nobody borrows any more. What cannot be asked now is asked when the next one borrows."""
+        for name, database in tuple(self._owed):
+            running = self._stack[name]
+            if name in self._broken or not running.alive:
+                continue
+            with contextlib.suppress(OSError, ServiceError):
+                running.service.take_back(running.place, database, timeout_s=_TIMEOUT_S)  # type: ignore[attr-defined]
+                self._owed.remove((name, database))
+
     def _lend(self, borrower: Borrower, names: Sequence[str]) -> dict[str, dict[str, Any]]:
         with self._lock:
+            if borrower not in self._borrowers:
+                raise ServiceError(f"Nothing is lent to {borrower}, who has gone meanwhile.")
+            self._remove_owed()
             for name in names:
                 if name in self._broken:
                     who, how = self._broken[name]
                     raise NotPossible(f"{name} cannot be lent now: {who} has {how} it. Try again when that has ended.")
                 if not self._stack[name].alive:
                     raise ServiceError(
-                        f"{name} cannot be lent: it has died. Its last lines:\n{self._stack[name].logs()}"
+                        f"{name} cannot be lent: it has died. Bring the standing stack down and up again (workbench "
+                        f"down, workbench up). Its last lines:\n{self._stack[name].logs()}"
                     )
             for name in names:
                 borrower.lent[name] = self._database(name)
@@ -120,6 +134,7 @@ class Leases:
     def _database(self, name: str) -> str:
         running = self._stack[name]
         lent = {one.lent[name] for one in self._borrowers if name in one.lent}
+        lent |= {database for service, database in self._owed if service == name}
         try:
             return str(running.service.lend(running.place, lent=lent, timeout_s=_TIMEOUT_S))  # type: ignore[attr-defined]
         except OSError as error:
@@ -144,6 +159,7 @@ class Leases:
 
     def _break(self, borrower: Borrower, running: Running, act: str, request: dict[str, Any]) -> None:
         with self._lock:
+            self._lent(borrower, running.name)  # still: its process may have ended meanwhile
             others = [str(one) for one in self._borrowers if one is not borrower and running.name in one.lent]
             if others:
                 raise NotPossible(

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from workbench import progress
 from workbench.errors import UsageError, WorkbenchError
 from workbench.history.folder import RUN
-from workbench.runtimes import states
+from workbench.runtimes import outliving, states
 from workbench.runtimes.children import keeper
 from workbench.runtimes.death import Death
 from workbench.stack import Stack
@@ -53,6 +53,7 @@ class Owned(Stack):
 
 def main(descriptor: int) -> None:
     """Own a stack until SIGTERM."""
+    os.environ.pop(outliving.VARIABLE, None)  # nothing outlives us, whoever gave the command
     asked = json.load(sys.stdin)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
