@@ -22,7 +22,7 @@ NOTEBOOKS = {
     "green": [START, "stack.stop()", CONCLUDE.format("held")],
     "red": [
         START,
-        "stack.inflict(Delay('redis', ms=3000))\nstack.stop()\nsecond = Stack('redis').start()",
+        "stack.inflict(Delay('redis', ms=1200))\nstack.stop()\nsecond = Stack('redis').start()",
         CONCLUDE.format("refuted"),
     ],
     "dies": [START, BREAK, "import os\nos.kill(os.getpid(), 9)"],

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import leftovers
 import psycopg
@@ -19,11 +20,12 @@ from pymongo import MongoClient
 from workbench import Appends, Kill, Pause, Restart, Unplug, between, durable, run
 from workbench.cli import call
 from workbench.errors import NotPossible, ServiceError, UnknownService, UsageError
-from workbench.runtimes import states
+from workbench.runtimes import outliving, states
 from workbench.runtimes.folders import owner
 from workbench.runtimes.supervisor import descendants
 from workbench.stack import Stack
 from workbench.standing import calls
+from workbench.standing.leases import Borrower, Leases
 
 STORES = ("redis", "postgres", "mongo")
 ALL = {name: {} for name in STORES}  # with their options as they are by default
@@ -372,7 +374,9 @@ def test_an_up_that_is_killed_leaves_it_coming_up(state):
 
 
 def test_nothing_is_left_of_an_owner_that_is_killed_and_borrowers_are_told(state):
-    standing, _ = calls.up("fragile", {"redis": {}, "postgres": {}}, runtime="embedded")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(outliving.VARIABLE, str(os.getpid()))  # as in a notebook whose services are to stay
+        standing, _ = calls.up("fragile", {"redis": {}, "postgres": {}}, runtime="embedded")
     known = descendants(standing.pid)
     with Stack("redis", reuse="fragile") as stack:
         os.kill(standing.pid, signal.SIGKILL)
@@ -397,6 +401,74 @@ def test_a_folder_whose_owner_is_dead_is_removed_at_the_next_look(state):
     assert json.loads((folder / "state.json").read_text())["owner"] == owner()
     (folder / "state.json").unlink()
     assert "stale" not in [one.name for one in states.all_standing()]
+
+
+def test_down_ends_nobody_elsewhere_and_no_notebook_that_still_runs(monkeypatch, tmp_path, capfd):
+    monkeypatch.setenv(states.VARIABLE, str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        states.claim("runs", {"kind": "kept", "notebook": "a[red]"}, pid=other.pid)
+        states.claim("afar", {"kind": "up"}, pid=other.pid)
+        states.update(tmp_path / "standing" / "afar", ready=True, host="afar.example.com", owner=f"1-{other.pid}-1")
+        states.claim("boxed", {"kind": "up"}, pid=other.pid)
+        states.update(tmp_path / "standing" / "boxed", ready=True, owner=f"1-{other.pid}-1")
+        assert call(["down"]) == call(["down", "--all"]) == call(["up"]) == 0
+        shown = capfd.readouterr().out
+        assert "elsewhere (afar.example.com)" in shown
+        assert "of a run that goes on: a[red]" in shown
+        for name, says in (("afar", "owned by process"), ("boxed", "another machine or container")):
+            assert call(["down", name]) == 4
+            assert says in capfd.readouterr().err
+            with pytest.raises(UsageError, match=f"--name {name}-2"):
+                calls.up(name, {"redis": {}}, runtime="embedded")
+        with pytest.raises(UsageError, match="none is up"):
+            Stack("redis", reuse=True).start()
+        assert [one.name for one in states.all_standing()] == ["afar", "boxed", "runs"]
+        assert other.poll() is None
+        monkeypatch.setattr(states, "_GONE_S", 0)  # it has no supervisor that would remove its folder
+        assert [one.name for one in calls.down("runs")] == ["runs"]
+        assert other.wait() == -signal.SIGTERM
+
+
+def test_a_name_that_cannot_be_taken_and_a_state_that_cannot_be_read_are_said(monkeypatch, tmp_path):
+    monkeypatch.setenv(states.VARIABLE, str(tmp_path))
+    (tmp_path / "standing" / "stuck" / "state.json").mkdir(parents=True)
+    with pytest.raises(ServiceError, match=r"cannot be read from .*stuck: Is a directory"):
+        states.all_standing()
+    (tmp_path / "standing" / "stuck" / "state.json").rename(tmp_path / "standing" / "stuck" / "other")
+    monkeypatch.setattr(states, "_remove", lambda folder: None)
+    with pytest.raises(ServiceError, match=r"stuck cannot be made: .*not empty"):
+        states.claim("stuck", {}, pid=os.getpid())
+
+
+def test_what_cannot_be_taken_back_is_nobody_elses_and_goes_later():
+    given, down = [], [True]
+
+    def take_back(place, database, *, timeout_s):
+        if down:
+            raise ConnectionRefusedError
+        given.append(database)
+
+    def lend(place, *, lent, timeout_s):
+        return next(number for number in "123" if number not in lent)
+
+    service = SimpleNamespace(lend=lend, take_back=take_back)
+    place = SimpleNamespace(secrets={})
+    store = SimpleNamespace(
+        service=service, place=place, alive=True, host="", port=1, runtime="embedded", facts={}, log_path=""
+    )
+    leases = Leases({"redis": store})
+    borrow = {"services": ["redis"]}
+    one, other, third = (Borrower(pid, lambda message: None) for pid in (1, 2, 3))
+    for borrower in (one, other, third):
+        leases.add(borrower)
+    assert leases.answer(one, "lend", borrow)["lent"]["redis"]["database"] == "1"
+    leases.take_back(one)
+    assert leases.answer(other, "lend", borrow)["lent"]["redis"]["database"] == "2"
+    down.clear()
+    assert leases.answer(third, "lend", borrow)["lent"]["redis"]["database"] == "1"
+    assert given == ["1"]
+    with pytest.raises(ServiceError, match="gone meanwhile"):
+        leases.answer(one, "lend", borrow)
 
 
 def test_a_state_folder_that_cannot_be_made_is_said(monkeypatch, tmp_path):
