@@ -1,5 +1,6 @@
 """Stacks that stay up, and what is borrowed from them: each gets data of its own, and nothing is left of anybody."""
 
+import errno
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ from workbench.runtimes import outliving, states
 from workbench.runtimes.folders import owner
 from workbench.runtimes.supervisor import descendants
 from workbench.stack import Stack
-from workbench.standing import calls
+from workbench.standing import calls, door
 from workbench.standing.leases import Borrower, Leases
 
 STORES = ("redis", "postgres", "mongo")
@@ -469,6 +470,22 @@ def test_what_cannot_be_taken_back_is_nobody_elses_and_goes_later():
     assert given == ["1"]
     with pytest.raises(ServiceError, match="gone meanwhile"):
         leases.answer(one, "lend", borrow)
+
+
+def test_the_door_stays_open_when_too_many_files_are_open_for_a_moment(monkeypatch):
+    monkeypatch.setattr(door, "_AGAIN_S", 0)
+    calls_made = []
+
+    class Listening:
+        def fileno(self):
+            return 3 if len(calls_made) < 2 else -1
+
+        def accept(self):
+            calls_made.append(None)
+            raise OSError(errno.EMFILE, "Too many open files")
+
+    door.serve(Listening(), Leases({}))
+    assert len(calls_made) == 2, "tried again, and ended with its socket"
 
 
 def test_a_state_folder_that_cannot_be_made_is_said(monkeypatch, tmp_path):

@@ -8,12 +8,15 @@ import os
 import select
 import socket
 import threading
+import time
 import traceback
 from typing import Any
 
 from workbench.errors import WorkbenchError
 from workbench.runtimes.lease import peer
 from workbench.standing.leases import Borrower, Leases
+
+_AGAIN_S = 0.1
 
 
 def serve(listening: socket.socket, leases: Leases) -> None:
@@ -22,7 +25,10 @@ def serve(listening: socket.socket, leases: Leases) -> None:
         try:
             connection, _ = listening.accept()
         except OSError:
-            return
+            if listening.fileno() < 0:
+                return
+            time.sleep(_AGAIN_S)  # who came has gone again, or too many files are open for now
+            continue
         pid, uid = peer(connection)
         if uid not in (os.geteuid(), 0):
             connection.close()
