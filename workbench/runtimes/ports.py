@@ -6,7 +6,6 @@ port, and the kernel releases it whatever way this process ends.
 
 from __future__ import annotations
 
-import atexit
 import os
 import random
 import socket
@@ -19,18 +18,18 @@ _LOWEST, _HIGHEST = 10_000, 65_535
 
 
 class Port:
-    """A reserved port: an integer ``number``, ours until `release`."""
+    """A reserved port: an integer ``number``, ours until `release`, and at most as long as this object is there."""
 
     def __init__(self, number: int, holder: socket.socket) -> None:
         self.number = number
-        self._holder = holder
+        self._release = weakref.finalize(self, holder.close)
         _held.add(self)
 
     def __repr__(self) -> str:
         return f"port {self.number}, reserved"
 
     def release(self) -> None:
-        self._holder.close()
+        self._release()
 
 
 def reserve(number: int | None = None, *, host: str = "127.0.0.1") -> Port:
@@ -99,5 +98,4 @@ def _release_all() -> None:
         port.release()
 
 
-atexit.register(_release_all)
 os.register_at_fork(after_in_child=_release_all)  # a fork's copy must not keep the name when the owner is gone
