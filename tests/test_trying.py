@@ -76,6 +76,7 @@ def test_what_does_not_work_is_told_with_its_line(at, capfd):
     assert "return {}[text]" in shown
     assert "✕ classify says 'perhaps' of a refused connection" in shown
     assert "What does not work: read, echo, classify." in shown
+    assert "does not have, delete there" in shown
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,7 @@ def test_one_that_cannot_be_started_says_why(at, capfd, description, code, said)
     shown = capfd.readouterr().err
     assert said in shown
     assert "defect of the workbench" not in shown
+    assert "workbench-doctor-" not in shown  # the folder is gone when the message is read
 
 
 def test_an_empty_name_is_no_system(at, capfd):

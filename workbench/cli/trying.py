@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -26,6 +27,9 @@ START_S = 60.0
 STUCK_S = 20.0
 """Without news for so long, whoever asks is stuck in an operation; twice what one may take."""
 
+LOG_LINES = 12
+"""So many of the system's last lines are shown when an operation did not work."""
+
 NEEDS = {"failover": ("write", "read"), "scale": ("connect", "echo")}
 """Which notebook of this project cannot do without which operations."""
 
@@ -46,6 +50,7 @@ def try_system(where: str, *, runtime: str = "embedded") -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(repr(system), markup=False)
     before = os.environ.get(RUN)
+    said = ""
     with tempfile.TemporaryDirectory(prefix="workbench-doctor-") as folder:
         os.environ[RUN] = folder  # the logs of services
         try:
@@ -55,12 +60,18 @@ def try_system(where: str, *, runtime: str = "embedded") -> int:
                 rows = [_started(stack, name) for name in stack]
                 with console.status("Asking"):
                     rows += _ask(stack, system, entry=APP, log=Path(folder) / "asking.log")
+                said = "" if system.url else stack[APP].logs(LOG_LINES)
             finally:
                 stack.stop()
+        except ServiceError as error:  # it quotes a log of which nothing is left
+            error.args = (re.sub(rf" log, {re.escape(folder)}[^\s,]*,", " log", str(error)),)
+            raise
         finally:
             del os.environ[RUN]
             os.environ |= {} if before is None else {RUN: before}
     print_rows(console, rows)
+    if said and any(row.state == "missing" for row in rows):
+        console.print(f"\nThe log of {system.name} ends:\n{said}", markup=False, soft_wrap=True)
     return _conclude(console, system, rows, where=where)
 
 
@@ -121,10 +132,14 @@ def _conclude(console: Console, system: System, rows: list[Row], *, where: str) 
     ]
     wrong = [row.what for row in rows if row.state == "missing"]
     if wrong:
-        console.print(f"\nWhat does not work: {', '.join(wrong)}. Mend it in {where}; the lines above say where.")
+        console.print(
+            f"\nWhat does not work: {', '.join(wrong)}. Mend it in {where}; the lines above say where. "
+            f"What {system.name} does not have, delete there."
+        )
         return ServiceError.exit_code
     if works:
         console.print(f"\nEverything works. Next: workbench run {' '.join(works)} -p system {where}", soft_wrap=True)
+        console.print(f"What their claims demand are parameters, and yours to set: workbench show {works[0]}")
     for name in NEEDS.keys() - set(works):
         lacking = [need for need in NEEDS[name] if need not in system.operations]
         console.print(f"The notebook {name} needs {' and '.join(lacking)} as well.")
