@@ -27,7 +27,7 @@ from workbench.runtimes.folders import owner
 
 docker = pytest.mark.docker
 
-AT_ONCE_S = 3.0
+AT_ONCE_S = 10.0  # about one as a rule; the machine may do other things as well
 
 
 def paragraph(error):
@@ -293,7 +293,7 @@ def test_a_run_of_a_notebook_is_refused_before_anything_starts(tmp_path):
         check=False,
         env=os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/none.sock", "WORKBENCH_OUTPUTS": str(tmp_path)},
     )
-    assert time.monotonic() - began < 2 * AT_ONCE_S  # twice, on a machine that does other things as well
+    assert time.monotonic() - began < AT_ONCE_S
     assert done.returncode == 3
     assert "There is no Docker engine" in done.stderr and "Traceback" not in done.stderr + done.stdout
     assert list(tmp_path.iterdir()) == []

@@ -123,7 +123,7 @@ def text(frame):
 )
 def test_answers_that_are_none_are_recorded_as_what_they_are(tmp_path, answer, outcome, error):
     with handling(saying(answer)) as port:
-        columns, _ = played(tmp_path, given(tmp_path, Echoes(), port, clients=2, rate_hz=20.0, timeout_s=0.3))
+        columns, _ = played(tmp_path, given(tmp_path, Echoes(), port, clients=2, rate_hz=20.0, timeout_s=2.0))
     echoes = columns.where(columns.kind.codes == columns.kind.code("echo"))
     first = echoes.where(echoes.value == 1)
     assert len(first.value) == 2

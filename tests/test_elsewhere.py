@@ -450,7 +450,7 @@ def test_one_that_is_not_reached_is_told_in_a_paragraph_at_once(there, certifica
         began = time.monotonic()
         with pytest.raises(ServiceError, match=says) as raised:
             stack.start()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15  # none of them waits for the 30 s of a start
     text = str(raised.value)
     assert "cannot be reached at" in text
     assert "\n" not in text
