@@ -19,7 +19,7 @@ REFUTATIONS = [
     ),
     (
         "failover",
-        {"defect": "ack_before_write,sockets_need_redis"},
+        {"defect": "ack_before_write,sockets_need_redis", "gap_s": 0.2},
         {"mongo_durable", "redis_durable", "postgres_durable", "sessions_live"},
     ),
     (
@@ -29,7 +29,11 @@ REFUTATIONS = [
     ),
     (
         "failover",
-        {"defect": "one_lock,unbounded_wait", "fault_s": 1},  # longer than `bounded` allows a request to wait
+        {
+            "defect": "one_lock,unbounded_wait",
+            "fault_s": 1,
+            "gap_s": 0.1,
+        },  # longer than `bounded` allows a request to wait
         {"apart", "bounded"},
     ),
     (
@@ -102,12 +106,12 @@ REFUTATIONS = [
     ),
     (
         "redis_sentinel",
-        {"near": 1, "hasty_s": 10, "tolerance": 0.0001, "broken_s": 5},
+        {"near": 1, "hasty_s": 10, "tolerance": 0.0001, "broken_s": 4},
         {"waited", "hasty_keep", "law"},
     ),
     (
         "linearizability",
-        {"defect": "reads_from_cache", "cut_s": 0.5},
+        {"defect": "reads_from_cache", "cut_s": 0.5, "rate_hz": 120},
         {"behind", "killed"},
     ),
     (
@@ -116,6 +120,7 @@ REFUTATIONS = [
             "second": "",
             "down_after_ms": 20_000,
             "cut_s": 0.5,
+            "rate_hz": 120,
         },  # nobody is promoted, so that there is only ever one register
         {"stale", "served", "split"},
     ),
