@@ -143,6 +143,7 @@ def test_what_a_placeholder_names_has_to_be_in_the_stack(entries, said):
         ({"scales": 2}, "scales is True or False"),
         ({"limit_s": 0}, "limit_s is the seconds"),
         ({"also_uses": "redis"}, "names entries of the stack"),
+        ({"also_uses": {1: None}}, "says what they are to be"),
         ({"version": 1.0}, "version is a text"),
     ],
 )

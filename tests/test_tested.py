@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import History, Kill, Operation, Partition, System, Window, under_test
+from workbench import History, Kill, Operation, Partition, Stack, System, Window, under_test
 from workbench.errors import UsageError
 from workbench.tested import STORES
 
@@ -52,6 +52,14 @@ def test_a_system_of_ones_own_brings_what_it_uses(shop):
     assert [one.name for one in shop.workloads(leave_every=25)] == ["writes in app", "echoes in app", "visits in app"]
     assert shop.instances == 2
     assert repr(shop) == "shop, with redis; clients write and read lists and hold connections that echo"
+
+
+def test_what_it_uses_may_be_set_as_it_is_in_production():
+    command = {"command": "python shop.py {port}", "env": {"REDIS_URL": "{redis.url}"}}
+    shop = System("shop", **command, also_uses={"postgres": None, "redis": {"appendonly": "no"}})
+    tested = under_test(shop)
+    assert tested.services == {"redis": {"appendonly": "no"}, "postgres": None, "app": shop}
+    assert Stack(**tested.services, images=tested.images({}))._services["redis"].appendonly == "no"
 
 
 def test_what_it_lacks_leaves_claims_out_with_the_reason(reference, shop):

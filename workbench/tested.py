@@ -197,7 +197,7 @@ def _stranger(system: System, needs: tuple[str, ...]) -> UnderTest:
     scales = bool(getattr(system, "scales", False))
     return UnderTest(
         name=system.name,
-        services={**dict.fromkeys(system.uses), APP: system},
+        services={**system.entries, APP: system},
         lists={"writes": Writes(system, entry=APP)} if writes else {},
         abilities={
             "echo": f"{system.name} has no operation {_listed(echo)}" if echo else "",

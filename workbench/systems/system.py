@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from workbench.errors import UsageError
 from workbench.services import Image, Service
@@ -27,7 +27,7 @@ class System:
     ``{host}``, ``{port}``, ``{data}`` (a folder of its own), ``{python}``, and of another entry of the stack, as of
     redis, ``{redis.url}``, ``{redis.host}``, ``{redis.port}``, ``{redis.user}``, ``{redis.password}`` and
     ``{redis.database}``, which lead through its own link; ``{{`` is a brace. ``uses`` are the entries so named, and
-    those of ``also_uses``.
+    those of ``also_uses``: names, or what each is to be in a notebook's stack, ``{"redis": {"appendonly": "no"}}``.
 
     ``cwd`` is relative to the file; default: the file's folder. ``before`` is a command that is run once, before the
     first start: a migration, say. ``ready`` says when it is ready: a path that is answered with 2xx ("/health"),
@@ -50,7 +50,7 @@ class System:
         cwd: str | Path = "",
         before: str | Sequence[str] = "",
         ready: str = "",
-        also_uses: Sequence[str] = (),
+        also_uses: Sequence[str] | Mapping[str, Any] = (),
         scales: bool = False,
         listens: bool = True,
         version: str = "",
@@ -86,9 +86,13 @@ class System:
         self._check_kind(ready)
         named = self._placeholders()
         if isinstance(also_uses, str) or not all(isinstance(one, str) and one for one in also_uses):
-            raise UsageError(f'{name}: also_uses names entries of the stack, ("redis",); got {also_uses!r}.')
-        self.uses = tuple(dict.fromkeys([*placeholders.entries(named), *also_uses]))
-        """The entries of a stack that it needs."""
+            raise UsageError(
+                f'{name}: also_uses names entries of the stack, ("redis",), or says what they are to be, '
+                f'{{"redis": {{"appendonly": "no"}}}}; got {also_uses!r}.'
+            )
+        given = also_uses if isinstance(also_uses, Mapping) else {}
+        self.entries = {one: given.get(one) for one in dict.fromkeys([*placeholders.entries(named), *also_uses])}
+        """The entries of a stack that it needs, as `Stack` takes them: options, an object, a URL; None: as it comes."""
         self._operations: dict[str, Function] = {}
 
     def __repr__(self) -> str:
@@ -97,6 +101,11 @@ class System:
         )
         uses = f", which uses {', '.join(self.uses)}" if self.uses else ""
         return f"{self.name}: {what}{uses}; operations: {', '.join(self.operations) or 'none'}"
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The names of the entries that it needs."""
+        return tuple(self.entries)
 
     @property
     def title(self) -> str:
