@@ -1,6 +1,7 @@
 """A run, with real services: what it returns, what it refuses, and that it always heals and leaves a record."""
 
 import _thread
+import contextlib
 import json
 import os
 import resource
@@ -55,8 +56,12 @@ def kinds(history):
 
 
 def drivers_alive():
-    mine = psutil.Process().children(recursive=True)
-    return [child.pid for child in mine if "workbench.driver" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one as well
+            if "workbench.driver" in " ".join(child.cmdline()):
+                found.append(child.pid)
+    return found
 
 
 def asked(history):
