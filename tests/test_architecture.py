@@ -7,14 +7,14 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "workbench"
 
-WAIST = ["errors", "guard", "progress", "learned", "history", "redact"]
+WAIST = ["errors", "guard", "progress", "learned", "history", "redact", "schemas", "chain"]
 MACHINE_ROOM = [
     *WAIST, "tls", "services", "systems", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver",
     "runs", "data", "tested", "standing",
 ]  # fmt: skip
 READING_ROOM = [
-    *WAIST, "models", "linear", "checkers", "evidence", "plots", "parameters", "report", "execute", "foreign",
-    "cli", "__main__",
+    *WAIST, "models", "linear", "checkers", "evidence", "plots", "parameters", "records", "report", "results",
+    "execute", "foreign", "verify", "compare", "trends", "sweeps", "cli", "__main__",
 ]  # fmt: skip
 SIDE_BY_SIDE = [{"services", "links", "disks"}, {"faults", "workloads"}, {"evidence", "plots"}]
 """Rooms on the same floor of a wing: neither imports the other."""

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from workbench import report
 from workbench.errors import UsageError
+from workbench.records import read_run
 from workbench.report.ansi import to_html
 from workbench.report.notebook import render
-from workbench.report.record import read_run
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 CLAIMS = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import typer
 
 from workbench.cli.project import Project
-from workbench.history.folder import OUTPUTS
 from workbench.runtimes.docker.stale import sweep as sweep_engine
 from workbench.runtimes.folders import sweep
 
@@ -31,7 +29,7 @@ def clean_up(*, outputs_too: bool) -> None:
         typer.echo(f"{counts} and {len(networks)} network{'s' * (len(networks) != 1)} removed.")
     if not outputs_too:
         return
-    outputs = Path(os.environ.get(OUTPUTS) or Project.find().root / "outputs")
+    outputs = Project.find().outputs
     runs = [path for path in sorted(outputs.glob("*")) if _is_run(path)]
     for run in runs:
         shutil.rmtree(run)

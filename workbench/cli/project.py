@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import NothingSelected, ParameterError, UsageError, nearest
+from workbench.history.folder import OUTPUTS
 from workbench.parameters import Parameter, declared
 
 _SCENARIO = re.compile(r"\b[A-Z]{2,6}-\d{1,3}\b")
@@ -115,6 +117,11 @@ class Project:
     @cached_property
     def _own(self) -> tuple[Notebook, ...]:
         return _in(self.root)
+
+    @property
+    def outputs(self) -> Path:
+        """Where its runs are: ``WORKBENCH_OUTPUTS``, else its folder ``outputs``."""
+        return Path(os.environ.get(OUTPUTS) or self.root / "outputs").absolute()
 
     def from_here(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Parameters of the command line; the file of a ``system`` is named from the working directory, while a

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import time
@@ -20,7 +19,6 @@ from workbench.execute.ending import Ended, Job, overall
 from workbench.execute.folder import new_run_folder, point_latest
 from workbench.execute.many import execute
 from workbench.history import whole
-from workbench.history.folder import OUTPUTS
 from workbench.parameters import Given, read_profile, resolve
 from workbench.redact import Redactor
 from workbench.runtimes.choose import try_runtime
@@ -60,8 +58,7 @@ def run_notebooks(
     for parameters in chosen.values():
         try_runtime(parameters.get("runtime", "embedded"), ())
     began = time.monotonic()
-    outputs = Path(os.environ.get(OUTPUTS) or project.root / "outputs").absolute()
-    folder = new_run_folder(outputs, [notebook.name for notebook in notebooks])
+    folder = new_run_folder(project.outputs, [notebook.name for notebook in notebooks])
     point_latest(folder)  # from here on nobody takes an older run for this one, however it ends
     jobs = [_job(notebook, folder, chosen[notebook.name], environment=environment) for notebook in notebooks]
     redactor = Redactor.known({name: value for job in jobs for name, value in job.parameters.items()})

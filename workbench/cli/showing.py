@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from rich.table import Table
 
 from workbench import report
 from workbench.cli.project import Project
-from workbench.errors import ParameterError, UsageError
-from workbench.history.folder import OUTPUTS
+from workbench.errors import ParameterError
+from workbench.records import find_run
 
 
 def list_all(expression: str | None) -> None:
@@ -49,12 +48,7 @@ def show_one(name: str) -> None:
 
 def rebuild(folder: Path) -> None:
     """Make a run's pages anew and print the path of its index. Raises `UsageError` if there is no such run."""
-    outputs = Path(os.environ.get(OUTPUTS) or Project.find().root / "outputs")
-    place = next((path for path in (folder, outputs / folder) if path.is_dir()), None)
-    if place is None:
-        runs = sorted(path.name for path in outputs.glob("*Z-*") if path.is_dir())
-        last = f" The last one is {runs[-1]}." if runs else ""
-        raise UsageError(f"There is no run '{folder}', neither here nor in {outputs}.{last}")
+    place = find_run(folder, outputs=Project.find().outputs)
     _console().print(str(report.write(place)), soft_wrap=True, markup=False)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from workbench.errors import UsageError
 from workbench.history import whole
+from workbench.records import Note, Run, read_run
 from workbench.redact import Redactor
 from workbench.report.logs import collect
-from workbench.report.record import Note, Run, read_run
 
 PAGE = "report.html"
 INDEX = "index.html"

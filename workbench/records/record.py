@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,15 @@ _LINKS = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim and what became of it."""
+    """One claim and what became of it. ``measured`` is the sentence of its finding, ``numbers`` are its numbers."""
 
     verdict: str
     sentence: str
     scenarios: tuple[str, ...]
     measured: str
+    name: str = ""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    counterexample: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,13 @@ class Note:
     parameters: Mapping[str, Any]
     facts: tuple[str, ...]
     when: str
+    concluded: bool = False
+    seconds: float = 0.0
+    tags: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Claims that were not stated, and why."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """What stands in its ``environment.json``."""
 
     @property
     def headline(self) -> str:
@@ -63,6 +73,10 @@ class Run:
     command: str
     when: str
     seconds: float
+    whole: bool = True
+    """Whether it came to its end: the runner wrote its results."""
+    results: Mapping[str, Any] = field(default_factory=dict)
+    """What stands in its ``results.json``."""
 
     @property
     def headline(self) -> str:
@@ -103,7 +117,9 @@ def read_run(folder: Path) -> Run:
         notes=tuple(_note(folder / name, entry, when=when(folder.name)) for name, entry in entries.items()),
         command=str(results.get("command", "")),
         when=when(folder.name),
-        seconds=float(results.get("seconds", 0.0)),
+        seconds=_number(results.get("seconds")),
+        whole=bool(results),
+        results=results,
     )
 
 
@@ -145,6 +161,11 @@ def _note(folder: Path, entry: Mapping[str, Any], *, when: str) -> Note:
         parameters=environment.get("parameters") or entry.get("parameters") or {},
         facts=tuple(_facts(environment)),
         when=when,
+        concluded=verdicts.get("concluded") is True,
+        seconds=_number(entry.get("seconds")),
+        tags=tuple(map(str, entry.get("tags") or ())),
+        left_out=_mapping(verdicts.get("left_out")),
+        environment=environment,
     )
 
 
@@ -155,7 +176,18 @@ def _claim(claim: Mapping[str, Any]) -> Claim:
         sentence=str(claim.get("sentence") or claim.get("name") or ""),
         scenarios=tuple(map(str, claim.get("scenarios") or ())),
         measured=str(claim.get("text") or "").removeprefix(f"{verdict}: "),
+        name=str(claim.get("name") or ""),
+        numbers=_mapping(claim.get("measured")),
+        counterexample=tuple(one for one in claim.get("counterexample") or () if isinstance(one, dict)),
     )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 def _title(notebook: Path) -> str:

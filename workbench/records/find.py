@@ -1,0 +1,29 @@
+"""Where runs are: by name, by path, or the last one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from workbench.errors import UsageError
+
+_RUN = re.compile(r"^\d{8}T\d{6}Z-.+")
+
+
+def runs_in(outputs: Path) -> list[Path]:
+    """The folders of runs in an outputs folder, the oldest first."""
+    if not outputs.is_dir():
+        return []
+    return sorted(
+        path for path in outputs.iterdir() if _RUN.match(path.name) and path.is_dir() and not path.is_symlink()
+    )
+
+
+def find_run(where: str | Path, *, outputs: Path) -> Path:
+    """The folder of a run: a path, a name in ``outputs``, or ``latest``. Raises `UsageError` naming the last run."""
+    place = next((path for path in (Path(where), outputs / where) if path.is_dir()), None)
+    if place is None:
+        runs = runs_in(outputs)
+        last = f" The last one is {runs[-1].name}." if runs else ""
+        raise UsageError(f"There is no run '{where}', neither here nor in {outputs}.{last}")
+    return place.resolve()
