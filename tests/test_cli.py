@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from workbench.cli import call
-from workbench.cli.project import Notebook, matches
+from workbench.cli.project import Notebook
+from workbench.cli.selecting import matches
 from workbench.errors import UsageError
 
 FIXTURES = Path(__file__).parent / "notebooks"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from workbench.cli.selecting import TAGS
 from workbench.guard import RESERVED
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +58,25 @@ def _keywords(path: Path, callee: str) -> set[str]:
 @each_notebook
 def test_it_is_committed_without_outputs(path):
     assert not [cell["id"] for cell in cells(path, "code") if cell["outputs"] or cell["execution_count"]]
+
+
+@each_notebook
+def test_it_is_tagged_with_words_of_the_vocabulary(path):
+    tags = json.loads(path.read_text())["metadata"]["workbench"]["tags"]
+    assert tags == [tag for tag in TAGS if tag in tags], "in the order of the vocabulary"
+    assert tags
+
+
+def test_notebooks_are_written_as_jupyter_writes_them():
+    for path in NOTEBOOKS:
+        text = path.read_text()
+        assert text == json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n", path.name
+
+
+def test_every_word_of_the_vocabulary_selects_something():
+    assert {tag for path in NOTEBOOKS for tag in json.loads(path.read_text())["metadata"]["workbench"]["tags"]} == {
+        *TAGS
+    }
 
 
 @each_notebook

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import __version__
-from workbench.cli import standing
+from workbench.cli import comparing, standing
 from workbench.errors import Interrupted, UsageError, WorkbenchError
 
 _PAIRS = ("-p", "--parameter")
@@ -65,6 +65,13 @@ def run(
         str | None,
         typer.Option("-k", metavar="EXPR", help="Only notebooks that match: 'redis and not soak', 'FLO-02'."),
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("-t", "--tag", metavar="TAG", help="Only notebooks with this tag; again: with any of them."),
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only what was red in the last run; parameters are those given now.")
+    ] = False,
     cell_timeout: Annotated[
         float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one cell may run.")
     ] = 600.0,
@@ -88,6 +95,8 @@ def run(
         names or [],
         every=every,
         expression=expression,
+        tags=tag or [],
+        failed=failed,
         profile=profile,
         files=file or [],
         texts=Project.find().from_here(dict(map(_pair, parameter or []))),
@@ -102,11 +111,14 @@ def run(
 @app.command("list")
 def list_notebooks(
     expression: Annotated[str | None, typer.Option("-k", metavar="EXPR", help="Only notebooks that match.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("-t", "--tag", metavar="TAG", help="Only notebooks with this tag.")
+    ] = None,
 ) -> None:
     """The notebooks of this project and the questions they answer."""
     from workbench.cli.showing import list_all
 
-    list_all(expression)
+    list_all(expression, tags=tag or [])
 
 
 @app.command()
@@ -199,6 +211,7 @@ def clean(
 
 app.command()(standing.up)
 app.command()(standing.down)
+app.command()(comparing.diff)
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ def notebook(name: str) -> dict[str, Any]:
             }
         )
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "workbench": {"tags": ["e2e", "chaos"]}}
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 

@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from workbench.cli.selecting import known_tags, matches, red_in, tags_of
 from workbench.errors import NothingSelected, ParameterError, UsageError, nearest
 from workbench.history.folder import OUTPUTS
 from workbench.parameters import Parameter, declared
 
 _SCENARIO = re.compile(r"\b[A-Z]{2,6}-\d{1,3}\b")
 _NUMBER = re.compile(r"^\d+[-_]")
-_WORD = re.compile(r"\(|\)|[^\s()]+")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ class Notebook:
     def scenarios(self) -> tuple[str, ...]:
         """The scenarios its claims answer, ``FLO-02``."""
         return tuple(dict.fromkeys(_SCENARIO.findall(self._code)))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What ``-t`` selects it by. Raises `UsageError` if they cannot be read."""
+        return tags_of(self.document.get("metadata"), where=self.path)
 
     @property
     def claims(self) -> dict[str, str]:
@@ -145,19 +150,57 @@ class Project:
             )
         return path
 
-    def select(self, names: Sequence[str], *, every: bool = False, expression: str | None = None) -> list[Notebook]:
-        """The notebooks that are meant, in the order given. Raises `NothingSelected` or `UsageError`."""
+    def select(
+        self,
+        names: Sequence[str],
+        *,
+        every: bool = False,
+        expression: str | None = None,
+        tags: Sequence[str] = (),
+        failed: bool = False,
+    ) -> list[Notebook]:
+        """The notebooks that are meant, in the order given: all of the conditions, and any of the tags.
+
+        Raises `NothingSelected` or `UsageError`.
+        """
         if names and every:
             raise UsageError("Give names or --all, not both.")
-        if not names and not every and expression is None:
+        if not (names or every or expression is not None or tags or failed):
             raise UsageError(f"Name at least one notebook, or give --all. {self._there()}")
-        found = list(dict.fromkeys(self.named(name) for name in names)) if names else list(self.notebooks)
+        red = self._red() if failed else []
+        everybody = [*self.notebooks, *(one for one in red if one not in self.notebooks)]
+        found = list(dict.fromkeys(self.named(name) for name in names)) if names else everybody
+        why = []
+        if tags:
+            wanted = known_tags(tags, {*everybody, *found})
+            found = [notebook for notebook in found if not set(wanted).isdisjoint(notebook.tags)]
+            why.append("has the tag " + " or ".join(f"'{tag}'" for tag in wanted))
         if expression is not None:
             found = [notebook for notebook in found if matches(expression, notebook)]
+            why.append(f"matches '{expression}'")
+        if failed:
+            found = [notebook for notebook in found if notebook in red]
+            why.append(f"was red in the last run (there: {', '.join(notebook.name for notebook in red)})")
         if not found:
-            why = f" matches '{expression}'" if expression is not None else f" is in {self.root / 'notebooks'}"
-            raise NothingSelected(f"No notebook{why}. {self._there()}")
+            reason = " and ".join(why) or f"is in {self.root / 'notebooks'}"
+            which = "None of the notebooks named" if names else "No notebook"
+            raise NothingSelected(f"{which} {reason}. {self._there()}")
         return found
+
+    def _red(self) -> list[Notebook]:
+        """Those of the last run that did not end with 0. Raises `NothingSelected` if all did, or there was no run."""
+        latest = self.outputs / "latest"
+        if not latest.is_dir():
+            raise NothingSelected(f"Nothing was red last time: there is no run in {self.outputs} yet.")
+        red = red_in(latest)
+        if not red:
+            raise NothingSelected(
+                f"Nothing was red in the last run, {latest.resolve().name}: there is nothing to repeat."
+            )
+        paths = {name: self.root / path for name, path in red.items()}
+        return [
+            Notebook(paths[name].resolve()) if red[name] and paths[name].is_file() else self.named(name) for name in red
+        ]
 
     def named(self, name: str) -> Notebook:
         """By stem (``tour``, also for ``01-tour.ipynb``) or by path; last, of those that come with the workbench.
@@ -179,34 +222,6 @@ class Project:
 
 def _in(root: Path) -> tuple[Notebook, ...]:
     return tuple(Notebook(path) for path in sorted((root / "notebooks").glob("*.ipynb")))
-
-
-def matches(expression: str, notebook: Notebook) -> bool:
-    """Whether words joined by ``and``, ``or``, ``not`` and parentheses fit the notebook's name, title or scenarios.
-
-    Raises `UsageError` if the expression cannot be read.
-    """
-    text = " ".join([notebook.name, notebook.title, *notebook.scenarios]).lower()
-    parts = []
-    for word in _WORD.findall(expression):
-        parts.append(word if word in ("and", "or", "not", "(", ")") else str(word.lower() in text))
-    try:
-        return _truth(ast.parse(" ".join(parts), mode="eval").body)
-    except SyntaxError:
-        raise UsageError(f"-k '{expression}' cannot be read: join words with and, or, not and parentheses.") from None
-
-
-def _truth(node: ast.expr) -> bool:
-    match node:
-        case ast.Constant(value=bool(value)):
-            return value
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _truth(operand)
-        case ast.BoolOp(op=ast.And(), values=values):
-            return all(map(_truth, values))
-        case ast.BoolOp(op=ast.Or(), values=values):
-            return any(map(_truth, values))
-    raise SyntaxError
 
 
 def _texts(pairs: Iterable[tuple[object, ast.expr]]) -> dict[str, str]:

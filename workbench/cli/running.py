@@ -30,6 +30,8 @@ def run_notebooks(
     *,
     every: bool,
     expression: str | None,
+    tags: Sequence[str] = (),
+    failed: bool = False,
     profile: str | None,
     files: Sequence[Path],
     texts: Mapping[str, str],
@@ -44,7 +46,7 @@ def run_notebooks(
     parameter asks for containers and there can be none.
     """
     project = Project.find()
-    notebooks = project.select(names, every=every, expression=expression)
+    notebooks = project.select(names, every=every, expression=expression, tags=tags, failed=failed)
     if len({notebook.name for notebook in notebooks}) < len(notebooks):
         raise UsageError(f"Two of the notebooks have the same name: {', '.join(n.name for n in notebooks)}.")
     given = _given(project, profile=profile, files=files, texts=texts)

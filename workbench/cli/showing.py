@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -15,11 +16,13 @@ from workbench.errors import ParameterError
 from workbench.records import find_run
 
 
-def list_all(expression: str | None) -> None:
-    """A line per notebook: its name, its question, its scenarios. Raises `NothingSelected` if there is none."""
-    table = _table("notebook", "question", "scenarios")
-    for notebook in Project.find().select([], every=True, expression=expression):
-        table.add_row(notebook.name, escape(notebook.title), ", ".join(notebook.scenarios))
+def list_all(expression: str | None, *, tags: Sequence[str] = ()) -> None:
+    """A line per notebook: its name, its question, tags and scenarios. Raises `NothingSelected` if there is none."""
+    table = _table("notebook", "question", "tags", "scenarios")
+    for notebook in Project.find().select([], every=True, expression=expression, tags=tags):
+        table.add_row(
+            notebook.name, escape(notebook.title), escape(" ".join(notebook.tags)), ", ".join(notebook.scenarios)
+        )
     _console().print(table)
 
 
@@ -30,6 +33,8 @@ def show_one(name: str) -> None:
     console.print(f"[bold]{escape(notebook.title)}[/]\n")
     if notebook.abstract:
         console.print(escape(notebook.abstract) + "\n")
+    if notebook.tags:
+        console.print(f"[dim]tags[/]   {escape(' '.join(notebook.tags))}\n")
     if notebook.claims:
         table = _table("claim", "sentence")
         for claim, sentence in notebook.claims.items():
