@@ -16,6 +16,7 @@ from workbench.plots.matrix import matrix
 from workbench.plots.rate import rate
 from workbench.plots.resources import resources
 from workbench.plots.timeline import timeline
+from workbench.plots.versus import quantiles, versus
 
 __all__ = [
     "capacity",
@@ -27,7 +28,9 @@ __all__ = [
     "latency",
     "logs",
     "matrix",
+    "quantiles",
     "rate",
     "resources",
     "timeline",
+    "versus",
 ]

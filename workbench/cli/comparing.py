@@ -1,0 +1,96 @@
+"""``workbench diff``: a run against another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from workbench.compare import Comparison, Pair
+
+_MOST = 8
+"""Lines of each kind on the terminal; the page has them all."""
+
+
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="A run: its folder, its name in outputs, or 'latest'.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The run that is compared with it.")],
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="FILE", help="Where the page goes, instead of into outputs.")
+    ] = None,
+) -> None:
+    """A run against another: parameters, surroundings, verdicts, latencies, faults. 0: every verdict is the same."""
+    from workbench.cli.project import Project
+    from workbench.compare import compare
+    from workbench.compare.page import write
+    from workbench.errors import WorkbenchError
+    from workbench.records import find_run
+
+    outputs = Project.find().outputs
+    comparison = compare(find_run(a, outputs=outputs), find_run(b, outputs=outputs))
+    _tell(comparison)
+    path = page or outputs / f"diff-{_short(comparison.a.folder.name)}-{_short(comparison.b.folder.name)}.html"
+    try:
+        write(comparison, path)
+    except OSError as error:
+        raise WorkbenchError(
+            f"The page cannot be written to {path}: {error.strerror}. Give another: --page FILE"
+        ) from error
+    typer.echo(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+    raise typer.Exit(0 if comparison.same else 1)
+
+
+def _tell(comparison: Comparison) -> None:
+    import sys
+
+    from rich.console import Console
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console.print(f"[bold]{comparison.headline}[/]")
+    console.print(f"[dim]A[/] {comparison.a.folder.name}\n[dim]B[/] {comparison.b.folder.name}\n", markup=True)
+    for pair in comparison.pairs:
+        _tell_pair(console, pair)
+    for side, names in zip("AB", comparison.alone, strict=True):
+        if names:
+            console.print(f"Only in {side}: {', '.join(names)}\n")
+
+
+def _tell_pair(console: Any, pair: Pair) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from workbench.compare.page import milliseconds
+
+    console.print(f"[cyan]{escape(pair.name)}[/]")
+    for judged in pair.claims:
+        if judged.change != "same":
+            before, after = judged.verdicts
+            console.print(f"  [bold]{judged.change}[/] {escape(judged.name)}: {before} → {after}")
+    if all(judged.change == "same" for judged in pair.claims):
+        console.print(f"  [dim]{len(pair.claims)} claims, each with the same verdict[/]")
+    for what, found in (("parameter", pair.parameters), ("surroundings", pair.surroundings)):
+        for change in found[:_MOST]:
+            console.print(f"  [dim]{what}[/] {escape(str(change))}", soft_wrap=True)
+        if len(found) > _MOST:
+            console.print(f"  [dim]and {len(found) - _MOST} more {what}: see the page[/]")
+    told = [row for row in pair.latencies if row.verdict in ("slower", "faster")]
+    if told:
+        table = Table(box=None, pad_edge=True, padding=(0, 2, 0, 0), header_style="dim")
+        for heading in ("B is", "operation", "when", "p50 ms", "p99 ms", "delta (95% interval)"):
+            table.add_column(heading)
+        for row in told[:_MOST]:
+            assert row.difference is not None
+            d = row.difference
+            percentiles = [f"{milliseconds(row.a.get(p))} → {milliseconds(row.b.get(p))}" for p in (50, 99)]
+            size = f"{d.delta:+.2f} ({d.low:+.2f} to {d.high:+.2f}), {d.size}"
+            when = {"outside": "without a fault", "windows": "during faults"}.get(row.during, "all of it")
+            table.add_row(row.verdict, escape(f"{row.workload}: {row.kind}"), when, *percentiles, size)
+        console.print(table)
+    console.print()
+
+
+def _short(name: str) -> str:
+    """Of a run's name its hash, which nothing else has; of any other folder its name."""
+    return name.rsplit("-", 1)[-1]

@@ -1,0 +1,97 @@
+"""The latencies of two runs side by side, kind of operation by kind of operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.checkers.judge import FAIL, OK, During, chosen
+from workbench.compare.difference import Difference, adjusted, difference
+from workbench.errors import HistoryError
+from workbench.history import History
+
+PERCENTILES = (50, 95, 99)
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Of one kind of operation of one workload in two runs. ``a`` and ``b``: milliseconds by percentile, empty where
+    nothing was asked; infinite where so many were never answered."""
+
+    history: str
+    workload: str
+    kind: str
+    during: During
+    operations: tuple[int, int]
+    a: Mapping[int, float]
+    b: Mapping[int, float]
+    difference: Difference | None
+
+    @property
+    def verdict(self) -> str:
+        """``slower``, ``faster``, ``alike``; ``too few`` operations to tell."""
+        return "too few" if self.difference is None else self.difference.verdict()
+
+
+def histories(folder: Path) -> dict[str, History]:
+    """The histories in a notebook's folder that can be read, by the names of their folders."""
+    found = {}
+    for path in sorted(folder.glob("history*")):
+        try:
+            found[path.name] = History.read(path)
+        except HistoryError:
+            continue
+    return found
+
+
+def latencies(a: Mapping[str, History], b: Mapping[str, History]) -> list[Latency]:
+    """Histories are paired by name, operations by workload and kind; outside the windows of faults and in them apart.
+
+    The p-values are adjusted for how many there are.
+    """
+    rows = [row for name in a if name in b for row in _rows(name, a[name], b[name])]
+    tested = [row for row in rows if row.difference is not None]
+    for row, p in zip(tested, adjusted([one.difference.p for one in tested if one.difference]), strict=True):
+        assert row.difference is not None
+        rows[rows.index(row)] = replace(row, difference=replace(row.difference, p=p))
+    return rows
+
+
+def _rows(name: str, a: History, b: History) -> Iterator[Latency]:
+    spans: tuple[During, ...] = ("outside", "windows") if a.windows or b.windows else ("run",)
+    for during in spans:
+        mine, theirs = _late(a, during), _late(b, during)
+        for workload, kind in dict.fromkeys([*mine, *theirs]):
+            x, y = (of.get((workload, kind), np.empty(0)) for of in (mine, theirs))
+            yield Latency(
+                name, workload, kind, during, (len(x), len(y)), _percentiles(x), _percentiles(y), difference(x, y)
+            )
+
+
+def _late(history: History, during: During) -> dict[tuple[str, str], Floats]:
+    """Milliseconds from the intended start to the answer, in the order of time, by workload and kind; what nobody
+    answered is infinitely late, and what certainly failed is left out."""
+    c = history.columns
+    counted = chosen(history, during) & (c.outcome != FAIL)
+    answered = (c.outcome == OK) & ~np.isnan(c.returned)
+    late = np.where(answered, (c.returned - c.intended) * 1e3, np.inf)
+    found = {}
+    for i, workload in enumerate(c.workload.names):
+        for j, kind in enumerate(c.kind.names):
+            rows = np.flatnonzero(counted & (c.workload.codes == i) & (c.kind.codes == j))
+            if len(rows):
+                found[workload, kind] = late[rows[np.argsort(c.intended[rows], kind="stable")]]
+    return found
+
+
+def _percentiles(late: Floats) -> dict[int, float]:
+    if not len(late):
+        return {}
+    ordered = np.sort(late)
+    return {p: float(ordered[max(-(-p * len(ordered) // 100) - 1, 0)]) for p in PERCENTILES}

@@ -1,0 +1,66 @@
+"""The comparison as one page, in the look of the reports: no request, no JavaScript."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.compare.comparison import Comparison, Pair
+from workbench.compare.difference import NEGLIGIBLE
+from workbench.compare.latencies import PERCENTILES
+from workbench.errors import UsageError
+from workbench.history import whole
+
+MOST_PICTURES = 3
+"""Histories of one notebook that are drawn, the longest first; the tables have them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    data: str
+    alt: str
+
+
+def write(comparison: Comparison, path: Path) -> None:
+    """Write the page. Raises `OSError`."""
+    import jinja2
+
+    from workbench import report
+
+    folders = [Path(__file__).parent / "templates", Path(report.__file__).parent / "templates"]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    text = environment.get_template("diff.html.j2").render(
+        comparison=comparison,
+        names=(comparison.a.folder.name, comparison.b.folder.name),
+        pictures={pair.name: list(_pictures(pair)) for pair in comparison.pairs},
+        percentiles=PERCENTILES,
+        negligible=NEGLIGIBLE,
+        ms=milliseconds,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole.write(path, text.encode(errors="replace"))
+
+
+def milliseconds(value: float | None) -> str:
+    """For a table: three digits, ``never`` for what was not answered, a dash where nothing was asked."""
+    if value is None:
+        return "–"
+    return "never" if value == float("inf") else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _pictures(pair: Pair) -> Iterator[_Picture]:
+    from workbench.plots import quantiles, versus
+
+    a, b = pair.histories
+    both = sorted((name for name in a if name in b), key=lambda name: -len(b[name]))[:MOST_PICTURES]
+    for name in sorted(both):
+        for draw in (versus, quantiles):
+            try:
+                figure = draw(a[name], b[name])
+            except UsageError:  # nothing was asked, or answered: the tables say so
+                continue
+            yield _Picture(base64.b64encode(figure.png()).decode(), f"{name}: {figure.alt}")
