@@ -40,6 +40,7 @@ def test_claims_are_on_record_before_the_run(evidence, folder):
     assert record["claims"][0] == {
         "name": "durable", "sentence": "Every append is still there.", "scenarios": ["FLO-02", "FLO-07"],
         "verdict": "undecided", "text": "", "measured": {}, "counterexample": [], "doubts": [],
+        "derivation": None,
     }  # fmt: skip
     assert record["claims"][1]["sentence"] == "Clients are served again."
     assert record["notebook"] == "run"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import (
     clopper_pearson,
@@ -18,6 +19,7 @@ from workbench.errors import UsageError
 from workbench.history import History
 
 
+@derived
 def available(
     history: History,
     *,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, merge
 from workbench.errors import UsageError
 
 
+@derived
 def both(first: Finding, *others: Finding) -> Finding:
     """Held if all of them hold; refuted if one is refuted; else unknown. With the sentences of all, those that decide
     it first, the counterexample of the first that is refuted, and the doubts of all.

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import INFO, During, chosen, judge, operation, phrase, plural
 from workbench.errors import UsageError
@@ -14,6 +15,7 @@ from workbench.history import History
 _TIME_OUT = re.compile(r"time[ds]?[\s_-]?out", re.IGNORECASE)
 
 
+@derived
 def bounded(history: History, *, within_s: float, during: During = "run", faults: bool = True) -> Finding:
     """Judge how long operations took from their call to their return; an error in time is an answer, too.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, Verdict
 from workbench.checkers.intervals import percent
 from workbench.checkers.judge import judge, operation, plural
@@ -20,6 +21,7 @@ TOO_WIDE = 10.0
 """An interval whose ends are further apart than by this factor tells nothing."""
 
 
+@derived
 def capacity(history: History, *, p99_ms: float, ok: float = 0.99, at_least_hz: float | None = None) -> Finding:
     """Judge up to which offered rate the objective was met: 99% of the answers within ``p99_ms`` milliseconds of the
     moment they were due, and a share ``ok`` of all operations ok (see `steps`). For runs with ``rate_hz=Steps(…)``;

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from workbench.checkers.banks import Bank, banks, began_alike
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import OK, judge, last_heal, operation, plural
 from workbench.errors import UsageError
 from workbench.history import History
 
 
+@derived
 def conserved(history: History, *, total: int | None = None, negative: bool = False, faults: bool = False) -> Finding:
     """Judge every ok ``read``, whose value is the balance of each account: the total is the same in all of them, and
     no balance is below 0 unless ``negative`` allows it (the invariant of Jepsen's bank test). Each key of a workload

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import OK, judge, operation, plural
 from workbench.checkers.sessions import GUARANTEES, Broken, broken_in
@@ -53,6 +54,7 @@ _OF = {
 }
 
 
+@derived
 def consistent(history: History, *guarantees: str, faults: bool = True) -> Finding:
     """Judge session guarantees (Terry et al., "Session guarantees for weakly consistent replicated data", 1994) of
     append-only lists, as `Appends` asks for them: ``append`` (an integer, unique per key), ``read`` (the whole list).

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import OK, judge, last_heal, operation, plural
 from workbench.errors import UsageError
 from workbench.history import History
 
 
+@derived
 def counted(history: History, *, closed: bool = False, faults: bool = True) -> Finding:
     """Judge the ok operations of kind ``count``, whose value is ``{"reported": int, "open": int}`` at a quiet moment.
 

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import FAIL, OK, During, chosen, judge, operation, phrase, plural
 from workbench.history import History
@@ -14,6 +15,7 @@ _BARE = re.compile(r"\s*(\d{3})?\s*$|500\b|.*time[ds]?[\s_-]?out", re.IGNORECASE
 """Nothing at all, a status and no more, an error that nobody handled, a wait that was given up."""
 
 
+@derived
 def definite(history: History, *, during: During = "run", cause: str = "", faults: bool = True) -> Finding:
     """Judge the operations that were not ok: each certainly did not happen, and its error says why.
 

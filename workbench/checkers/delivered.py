@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from workbench.checkers.deliveries import WHYS, Deliveries, Why, deliveries_of
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import clopper_pearson, interval, percent
 from workbench.checkers.judge import OK, judge, operation, plural
@@ -21,6 +22,7 @@ _SAID: dict[Why, str] = {
 }
 
 
+@derived
 def delivered(history: History, *, faults: bool = True) -> Finding:
     """Judge every delivery: each acknowledged message for each subscriber (see `Deliveries` for what each fate means,
     and `messages` for the kinds of operations).

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.fates import FATES, Fate, Fates, fates, shown_by
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import clopper_pearson, interval, percent
@@ -19,6 +20,7 @@ NAMED = 3
 """So many lost appends are named in the sentence; the history holds them all."""
 
 
+@derived
 def durable(history: History, *, spared_s: float = 0.0, faults: bool = True) -> Finding:
     """Judge the fates of all appends, per workload and key (see `Fates` for what each fate means).
 

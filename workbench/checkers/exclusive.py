@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import INFO, judge, operation, plural
 from workbench.checkers.sections import sections, stale_jobs
 from workbench.history import History
 
 
+@derived
 def exclusive(history: History, *, faults: bool = True) -> Finding:
     """Judge the ok operations of kind ``job``: of those of one key (and workload) no two were in their critical
     sections, from ``entered`` to ``left``, at the same time.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.errors import UsageError
 
 
+@derived
 def expect(finding: Finding, verdict: Literal["held", "refuted"]) -> Finding:
     """The finding of the claim that ``finding`` comes out as ``verdict``: held if it does, refuted if it comes out as
     the opposite; unknown stays unknown, and so does what came out as expected without a fault. Numbers and

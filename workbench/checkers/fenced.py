@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import INFO, OK, judge, operation, plural
 from workbench.checkers.numbered import Ints
@@ -17,6 +18,7 @@ Pair = tuple[int, int]
 """Rows of two operations that cannot both be right."""
 
 
+@derived
 def fenced(history: History, *, tokens: bool = True, faults: bool = True) -> Finding:
     """Judge the ok operations of kind ``job``, each of which added one to the counter of its key and carries the
     ``token`` under which it wrote and the ``value`` that it wrote; and the ok operations of kind ``read``, whose value

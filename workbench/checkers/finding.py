@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from workbench.errors import UsageError
 from workbench.history import Doubt, Operation
+
+if TYPE_CHECKING:
+    from workbench.checkers.derivation import Derivation
 
 Verdict = Literal["held", "refuted", "unknown", "undecided"]
 """``held``, ``refuted``, ``unknown``; a claim without a finding is ``undecided``."""
@@ -26,7 +29,8 @@ class Finding:
 
     ``text`` is one measured sentence; ``measured`` its plain numbers, with units in their names;
     ``counterexample`` the fewest operations that refute; ``doubts`` why nothing can be decided; ``faulted`` is false
-    where the claim is about faults and none was in force.
+    where the claim is about faults and none was in force. ``derivation`` is which checker found it, and of
+    what; a finding that is made or changed by hand (``dataclasses.replace``) has none.
     Raises `UsageError` if the verdict is not ``held``, ``refuted`` or ``unknown``, or if it is anything but
     ``unknown`` although there are doubts.
     """
@@ -37,6 +41,7 @@ class Finding:
     counterexample: tuple[Operation, ...] = ()
     doubts: tuple[Doubt, ...] = ()
     faulted: bool = True
+    derivation: Derivation | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.verdict not in ("held", "refuted", "unknown"):

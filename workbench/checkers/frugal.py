@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import OK, judge, plural
 from workbench.errors import UsageError
@@ -19,6 +20,7 @@ LEAST = 100
 _KIB = 1024
 
 
+@derived
 def frugal(
     history: History, *, service_kib: float | None = None, client_kib: float | None = None, service: str = "app"
 ) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import OK, judge, operation, plural
 from workbench.checkers.messages import Mask, Messages, messages
@@ -11,6 +12,7 @@ from workbench.checkers.numbered import Ints
 from workbench.history import History
 
 
+@derived
 def isolated(history: History, *, faults: bool = True) -> Finding:
     """Judge every receipt: whoever got a message had joined the channel in which it was *sent*, wherever it arrived.
 

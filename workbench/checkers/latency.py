@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, Verdict, merge
 from workbench.checkers.intervals import lower_bound_is_above, more_needed, quantile_ranks, upper_bound_is_below
 from workbench.checkers.judge import INFO, OK, During, chosen, judge, operation, phrase, plural
@@ -14,6 +15,7 @@ from workbench.errors import UsageError
 from workbench.history import History
 
 
+@derived
 def latency(
     history: History,
     *,

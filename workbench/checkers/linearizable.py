@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from workbench.checkers.contradictions import contradiction, leaves, spelt
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, short
 from workbench.checkers.judge import FAIL, OK, judge, operation, plural
 from workbench.errors import UsageError
@@ -19,6 +20,7 @@ NAMED = 3
 """So many states are named in the sentence."""
 
 
+@derived
 def linearizable(
     history: History, *, model: str | Model = "register", within_s: float = 10.0, faults: bool = True
 ) -> Finding:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, short
 from workbench.checkers.judge import OK, judge, operation, plural
 from workbench.errors import UsageError
@@ -19,6 +20,7 @@ NAMED = 3
 _MISSING = object()
 
 
+@derived
 def matched(history: History, *, keys: Sequence[str] = (), faults: bool = False) -> Finding:
     """Judge the ok operations whose value is ``{"expected": …, "found": …}``; all others are no comparisons.
 

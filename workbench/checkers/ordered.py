@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from workbench.checkers.cycles import shortest_cycle
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import judge, operation, plural
 from workbench.checkers.messages import Floats, Messages, messages
@@ -15,6 +16,7 @@ from workbench.checkers.numbered import Ints
 from workbench.history import History
 
 
+@derived
 def ordered(history: History, *, faults: bool = True) -> Finding:
     """Judge, in each channel, whether one order of its messages agrees with what every subscriber saw.
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.fates import fates
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import OK, judge, plural
@@ -32,6 +33,7 @@ _ENOUGH = 20
 """So many acknowledged appends are needed before the fault to speak of a rate."""
 
 
+@derived
 def predicted(history: History, *, tolerance: float = 0.25) -> Finding:
     """Judge the number of lost appends by the law of loss, with all its terms taken from the record.
 

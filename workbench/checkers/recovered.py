@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, Verdict, merge
 from workbench.checkers.intervals import percent
 from workbench.checkers.judge import OK, judge, operation, plural
@@ -52,6 +53,7 @@ class Recovery:
     shown_by: tuple[Operation, ...] = ()
 
 
+@derived
 def recovered(
     history: History,
     *,

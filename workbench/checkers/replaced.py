@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, Verdict, merge
 from workbench.checkers.judge import OK, judge, operation, plural
 from workbench.checkers.nodes import Codes, finds, known_before, nodes
@@ -26,6 +27,7 @@ class Takeover:
     shown_by: tuple[Operation, ...] = ()
 
 
+@derived
 def replaced(history: History, *, within_s: float = 5.0) -> Finding:
     """Judge the time to failover as clients see it: from the begin of a fault until the first ok ``append`` on a node
     that no client held for the primary when it began. Clients look for the primary themselves, and record it as

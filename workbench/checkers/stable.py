@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import (
     clopper_pearson,
@@ -20,6 +21,7 @@ from workbench.errors import UsageError
 from workbench.history import History
 
 
+@derived
 def stable(history: History, *, at_least: float = 0.99, lasting_s: float = 0.0, faults: bool = False) -> Finding:
     """Judge the share of connections that were not lost, by its Clopper–Pearson interval.
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.judge import OK, judge, operation, plural
 from workbench.errors import UsageError
 from workbench.history import History
 
 
+@derived
 def unique(history: History, *, simultaneous: bool = False, faults: bool = False) -> Finding:
     """Judge the ok operations of kind ``login``: their key is who logged in, their value ``{"user": id, …}``.
 

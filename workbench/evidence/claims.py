@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,19 +48,32 @@ class Claim:
     def text(self) -> str:
         return "" if self.finding is None else self.finding.text
 
-    def record(self) -> dict[str, Any]:
-        """As it stands in ``verdict.json``."""
-        finding = self.finding or Finding("unknown", "")
+    def record(self, *, home: Path) -> dict[str, Any]:
+        """As it stands in ``verdict.json`` in the folder ``home``, with how its finding came to be; where that cannot
+        be told, ``not_judged_again`` is why."""
+        derivation, why = None, ""
+        if self.finding is not None and self.finding.derivation is not None:
+            derivation, why = self.finding.derivation.told(home=home)
         return {
             "name": self.name,
             "sentence": self.sentence,
             "scenarios": list(self.scenarios),
+            **decided(self.finding or Finding("unknown", "")),
             "verdict": self.verdict,
-            "text": self.text,
-            "measured": plain(finding.measured),
-            "counterexample": [_operation(operation) for operation in finding.counterexample],
-            "doubts": [{"kind": doubt.kind, "text": doubt.text} for doubt in finding.doubts],
+            "derivation": derivation,
+            **({"not_judged_again": why} if why else {}),
         }
+
+
+def decided(finding: Finding) -> dict[str, Any]:
+    """What of a finding stands in the record of its claim."""
+    return {
+        "verdict": finding.verdict,
+        "text": finding.text,
+        "measured": plain(finding.measured),
+        "counterexample": [_operation(operation) for operation in finding.counterexample],
+        "doubts": [{"kind": doubt.kind, "text": doubt.text} for doubt in finding.doubts],
+    }
 
 
 def check_left_out(left_out: object, claims: Mapping[str, str]) -> dict[str, str]:

@@ -137,8 +137,8 @@ def read(path: Any) -> History:
     try:
         record = unseal((folder / RUN).read_text(errors="replace")) if (folder / RUN).exists() else None
         if record is not None and record["ended"]:
-            return _finished(folder, record)
-        return _unfinished(folder, record)
+            return _finished(folder, record).recorded_in(folder)
+        return _unfinished(folder, record).recorded_in(folder)
     except OSError as error:
         raise HistoryError(f"The history in {folder} cannot be read: {error.strerror}.") from error
 

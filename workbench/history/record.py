@@ -15,6 +15,7 @@ import numpy.typing as npt
 from workbench.history.columns import Columns, Labels
 from workbench.history.logs import Logs
 from workbench.history.operation import OUTCOMES, Doubt, Operation, Outcome, Window
+from workbench.history.origin import Clients, Names, Origin, Span, clients, names, span, told
 from workbench.history.samples import Samples
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class History:
     ``driver_busy_s``. Of watching the services, ``sampling``: ``sample_s``, ``cpu_s``."""
     samples: Samples = field(default_factory=Samples)
     """What each service used when: CPU, memory, descriptors."""
+    origin: Origin = field(default=Origin(), init=False, repr=False)
+    """Where it is from, and what was taken of it since; so a finding can be judged again. What is made or changed by
+    hand (`of`, ``dataclasses.replace``) is from nowhere."""
 
     @classmethod
     def of(
@@ -71,6 +75,15 @@ class History:
         from workbench.history.disk import save
 
         save(self, Path(path))
+
+    def recorded_in(self, folder: Path) -> History:
+        """The same history, known to be what stands in a folder: said by who wrote it there, or has read it."""
+        return self._from(Origin(str(Path(folder).resolve()), lost=""))
+
+    def _from(self, origin: Origin, **changed: Any) -> History:
+        history = replace(self, **changed)
+        object.__setattr__(history, "origin", origin)
+        return history
 
     @cached_property
     def logs(self) -> Logs:
@@ -106,36 +119,41 @@ class History:
         key: str | None = None,
         outcome: Outcome | None = None,
         fault: str | Sequence[str] | None = None,
+        client: int | Iterable[int] | None = None,
+        called: tuple[float | None, float | None] | None = None,
         also: Callable[[Columns], npt.NDArray[np.bool_]] | None = None,
     ) -> History:
         """The same history with only the operations that match; doubts of the record and facts stay.
 
         A ``workload`` matches its name or the first words of it: ``where(workload="appends")`` matches
         ``appends in redis``. Of several workloads or kinds each matches: ``where(kind=["append", "read"])``.
+        ``client`` is a number or several, like ``range(0, 100, 2)``. ``called`` is when: from so many seconds on, and
+        below so many, ``None`` where it is open, as in ``(1.5, 3)`` or ``(3, None)``.
         A ``fault`` keeps only windows, and doubts of a fault, whose label holds one of the words:
         ``where(fault="redis")`` keeps ``kill redis`` and ``cut off redis``, not ``kill redis-2``; else all stay.
+
+        ``also`` is for what none of these can say: a function from `Columns` to a mask. A function cannot be written
+        down, so what is found of such a history is not judged again by ``workbench verify``.
+        Raises `UsageError` if ``client`` or ``called`` is anything else.
         """
         c = self.columns
-        mask = np.ones(len(self), dtype=bool)
-        if workload is not None:
-            firsts = tuple(f"{one} " for one in ([workload] if isinstance(workload, str) else workload))
-            wanted = [i for i, name in enumerate(c.workload.names) if f"{name} ".startswith(firsts)]
-            mask &= np.isin(c.workload.codes, wanted)
-        if kind is not None:
-            kinds = [kind] if isinstance(kind, str) else kind
-            mask &= np.isin(c.kind.codes, [c.kind.code(one) for one in kinds])
-        if key is not None:
-            mask &= c.key.codes == c.key.code(key)
-        if outcome is not None:
-            mask &= c.outcome == OUTCOMES.index(outcome)
+        given: dict[str, Any] = {"workload": workload, "kind": kind, "key": key, "outcome": outcome, "fault": fault}
+        for name in ("workload", "kind", "fault"):
+            given[name] = None if given[name] is None else names(given[name])
+        given["client"] = None if client is None else clients(client)
+        given["called"] = None if called is None else span(called)
+        mask = _matching(c, **given)
         if also is not None:
             mask &= also(c)
         windows, doubts = self.windows, self.doubts
-        if fault is not None:
-            words = {fault} if isinstance(fault, str) else set(fault)
-            windows = tuple(window for window in windows if words & _words(window.fault))
-            doubts = tuple(doubt for doubt in doubts if not doubt.fault or words & _words(doubt.fault))
-        return replace(self, columns=c.where(mask), windows=windows, doubts=doubts)
+        if (words := given["fault"]) is not None:
+            wanted = {words} if isinstance(words, str) else set(words)
+            windows = tuple(window for window in windows if wanted & _words(window.fault))
+            doubts = tuple(doubt for doubt in doubts if not doubt.fault or wanted & _words(doubt.fault))
+        since = self.origin.then(told(given))
+        if also is not None:
+            since = since.lose("was filtered by a function (also=…), which cannot be written down")
+        return self._from(since, columns=c.where(mask), windows=windows, doubts=doubts)
 
     def until(self, end_s: float) -> History:
         """The same history as if it ended at ``end_s`` seconds: the operations that had returned by then, and the
@@ -143,8 +161,9 @@ class History:
         windows = tuple(window for window in self.windows if window.began < end_s)
         doubts = tuple(doubt for doubt in self.doubts if not doubt.fault or doubt.at < end_s)
         facts = {**self.facts, "duration_s": min(end_s, self.facts.get("duration_s", end_s))}
-        return replace(
-            self,
+        since = self.origin.then({"until": float(end_s)})
+        return self._from(
+            since if np.isfinite(end_s) else since.lose(f"was cut at {end_s} s"),
             columns=self.columns.where(self.columns.returned < end_s),
             windows=windows,
             doubts=doubts,
@@ -207,3 +226,38 @@ class History:
 
 def _words(label: str) -> set[str]:
     return set(re.split(r"[^\w-]+", label))
+
+
+def _matching(
+    c: Columns,
+    *,
+    workload: Names | None,
+    kind: Names | None,
+    key: str | None,
+    outcome: Outcome | None,
+    client: Clients | None,
+    called: Span | None,
+    **_: Any,
+) -> npt.NDArray[np.bool_]:
+    """Which operations `History.where` keeps."""
+    mask = np.ones(len(c.client), dtype=bool)
+    if workload is not None:
+        firsts = tuple(f"{one} " for one in ([workload] if isinstance(workload, str) else workload))
+        wanted = [i for i, name in enumerate(c.workload.names) if f"{name} ".startswith(firsts)]
+        mask &= np.isin(c.workload.codes, wanted)
+    if kind is not None:
+        mask &= np.isin(c.kind.codes, [c.kind.code(one) for one in ([kind] if isinstance(kind, str) else kind)])
+    if key is not None:
+        mask &= c.key.codes == c.key.code(key)
+    if outcome is not None:
+        mask &= c.outcome == OUTCOMES.index(outcome)
+    if isinstance(client, range) and len(client):
+        low, high = min(client[0], client[-1]), max(client[0], client[-1])
+        mask &= (c.client >= low) & (c.client <= high) & ((c.client - client.start) % client.step == 0)
+    elif client is not None:
+        mask &= np.isin(c.client, [client] if isinstance(client, int) else client)
+    if called is not None:
+        begin, end = called
+        mask &= c.called >= (-np.inf if begin is None else begin)
+        mask &= c.called < (np.inf if end is None else end)
+    return mask

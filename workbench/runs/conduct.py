@@ -218,7 +218,7 @@ class _Run:
         except HistoryError as error:
             doubt = Doubt("damaged", f"{error} It is whole in memory only.")
             return History(history.columns, windows, (*doubts, doubt), facts, seen)
-        return history
+        return history.recorded_in(self._folder)
 
     def _now(self) -> float:
         return (time.monotonic_ns() - self._t0_ns) / 1e9 if self._t0_ns else 0.0
