@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workbench import guard, report
+import typer
+
+from workbench import guard, report, results
 from workbench.cli.allowing import allow
 from workbench.cli.project import Notebook, Project, known_parameters
 from workbench.cli.screen import Screen
 from workbench.cli.standing import settle, show_left
 from workbench.errors import UsageError, WorkbenchError
-from workbench.execute.ending import Ended, Job, overall
+from workbench.execute.ending import Job, overall
 from workbench.execute.folder import new_run_folder, point_latest
 from workbench.execute.many import execute
-from workbench.history import whole
 from workbench.parameters import Given, read_profile, resolve
+from workbench.records import read_run
 from workbench.redact import Redactor
 from workbench.runtimes.choose import try_runtime
 from workbench.standing import kept
@@ -49,6 +53,7 @@ def run_notebooks(
     notebooks = project.select(names, every=every, expression=expression, tags=tags, failed=failed)
     if len({notebook.name for notebook in notebooks}) < len(notebooks):
         raise UsageError(f"Two of the notebooks have the same name: {', '.join(n.name for n in notebooks)}.")
+    tagged = {notebook.name: list(notebook.tags) for notebook in notebooks}
     given = _given(project, profile=profile, files=files, texts=texts)
     environment = allow([(place.where, place.values) for place in given], asked=break_production)
     environment |= kept.environment() if keep else {}
@@ -59,7 +64,7 @@ def run_notebooks(
     )
     for parameters in chosen.values():
         try_runtime(parameters.get("runtime", "embedded"), ())
-    began = time.monotonic()
+    began, since = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
     folder = new_run_folder(project.outputs, [notebook.name for notebook in notebooks])
     point_latest(folder)  # from here on nobody takes an older run for this one, however it ends
     jobs = [_job(notebook, folder, chosen[notebook.name], environment=environment) for notebook in notebooks]
@@ -69,10 +74,16 @@ def run_notebooks(
         ended = execute(jobs, cwd=project.root, parallel=parallel, cell_timeout_s=cell_timeout_s, watch=screen.see)
     left = settle(ended) if keep else {}
     code = overall([each.exit_code for each in ended])
+    told = results.Told(_command(redactor), began, time.monotonic() - since, code)
+    entries = [
+        {**each.as_json(), "notebook": _seen_from(project.root, each.job.path), "tags": tagged[each.job.name]}
+        for each in ended
+    ]
     page = folder / report.INDEX
     try:
-        _keep_results(folder, ended, code=code, seconds=time.monotonic() - began, redactor=redactor)
+        results.keep(folder, entries, told, redactor=redactor)
         report.write(folder)
+        results.write_derived(folder)
         page = point_latest(folder) / report.INDEX
     except OSError as error:
         screen.conclude(ended, page=page)
@@ -82,6 +93,7 @@ def run_notebooks(
             "all there is; free some space and run it again."
         ) from error
     screen.conclude(ended, page=page)
+    results.tell(read_run(folder), root=project.root, redactor=redactor, say=typer.echo)
     show_left(left)
     return code
 
@@ -99,14 +111,10 @@ def _job(notebook: Notebook, folder: Path, parameters: Mapping[str, Any], *, env
     return Job(notebook.name, notebook.path, place, parameters, title=notebook.title, environment=environment)
 
 
-def _keep_results(folder: Path, ended: Sequence[Ended], *, code: int, seconds: float, redactor: Redactor) -> None:
-    """``results.json``: the whole run for a program to read."""
-    results = {
-        "schema": 1,
-        "run": folder.name,
-        "command": shlex.join(["workbench", *map(redactor.text, sys.argv[1:])]),  # before quoting hides a secret
-        "seconds": round(seconds, 2),
-        "exit_code": code,
-        "notebooks": [each.as_json() for each in ended],
-    }
-    whole.write_json(folder / report.RESULTS, redactor.tree(results))
+def _command(redactor: Redactor) -> str:
+    return shlex.join(["workbench", *map(redactor.text, sys.argv[1:])])  # before quoting hides a secret
+
+
+def _seen_from(root: Path, path: Path) -> str:
+    """A notebook's path from the root of the project: the same on every machine."""
+    return Path(os.path.relpath(path, root)).as_posix()

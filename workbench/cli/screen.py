@@ -16,11 +16,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from workbench.execute.ending import Ended, Job
+from workbench.execute.ending import VERDICT_FILE, Ended, Job
+from workbench.records import read_json
 from workbench.redact import Redactor
+from workbench.results import headline, not_stated
 
 STYLES = {"held": "bold #3d9bf0", "refuted": "bold #ff3d9e", "unknown": "bold #e59400"}
 SHAPES = {"held": "●", "refuted": "✕", "unknown": "▲"}
+LOOK = "Judge its record again: workbench verify latest · repeat what was red: workbench run --failed"
+"""What one does after a red run."""
 PLAIN_EVERY_S = 2.0
 """How often a run that goes on is mentioned where lines cannot be overwritten."""
 
@@ -102,9 +106,17 @@ class Screen:
             self._console.print(table)
             self._console.print()
         for each in ended:
+            if left_out := _left_out(each):
+                told = self._redact(f"{each.job.name}: {not_stated(left_out)}")
+                self._console.print(f"[dim]{escape(told)}[/]\n")
+        for each in ended:
             if each.reason:
                 self._console.print(f"[bold]{escape(each.job.name)}[/]: {escape(self._redact(each.reason))}")
                 self._console.print(f"[dim]What there is of it: {escape(str(_near(each.job.folder)))}[/]\n")
+        if summed := _summed(ended):
+            self._console.print(summed)
+        if any(each.exit_code for each in ended):
+            self._console.print(f"[dim]{LOOK}[/]")
         self._console.print(str(_near(page)), soft_wrap=True, markup=False)
 
     def _say(self, job: Job, markup: str) -> None:
@@ -130,6 +142,17 @@ class _Line:
         self.phase = self.run = ""
         self.share = self.said = 0.0
         self.over = False
+
+
+def _left_out(ended: Ended) -> dict[str, str]:
+    """Claims that its notebook did not state, and why."""
+    found = read_json(ended.job.folder / VERDICT_FILE).get("left_out")
+    return {str(name): str(why) for name, why in found.items()} if isinstance(found, dict) else {}
+
+
+def _summed(ended: Sequence[Ended]) -> str:
+    """``21 claims: 1 refuted · 20 held · success rate …``"""
+    return headline([str(claim.get("verdict")) for each in ended for claim in each.claims])
 
 
 def _mark(verdict: str) -> str:

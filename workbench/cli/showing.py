@@ -54,7 +54,11 @@ def show_one(name: str) -> None:
 def rebuild(folder: Path) -> None:
     """Make a run's pages anew and print the path of its index. Raises `UsageError` if there is no such run."""
     place = find_run(folder, outputs=Project.find().outputs)
-    _console().print(str(report.write(place)), soft_wrap=True, markup=False)
+    from workbench import results
+
+    index = report.write(place)
+    results.write_derived(place)
+    _console().print(str(index), soft_wrap=True, markup=False)
 
 
 def _table(*headings: str) -> Table:

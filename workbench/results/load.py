@@ -1,0 +1,94 @@
+"""What the load of a notebook was answered with, out of its stored histories: counts, percentiles, windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+
+from workbench.errors import HistoryError
+from workbench.history import History
+from workbench.history.operation import OUTCOMES
+
+QUANTILES = (50, 95, 99)
+
+
+class Load(TypedDict):
+    """Of one notebook, as it stands in ``results.json``."""
+
+    workloads: list[dict[str, Any]]
+    windows: list[dict[str, Any]]
+    unreadable: list[str]
+    """Histories that are left out, and why."""
+
+
+def read_load(folder: Path) -> Load:
+    """The load of a notebook from its folder. Never raises: what cannot be read is named in ``unreadable``."""
+    found: Load = {"workloads": [], "windows": [], "unreadable": []}
+    for place in histories(folder):
+        try:
+            history = History.read(place)
+        except (HistoryError, OSError, ValueError, KeyError, TypeError) as error:  # the last three: a foreign run.json
+            why = str(error) if isinstance(error, HistoryError) else f"{type(error).__name__}: {error}"
+            found["unreadable"].append(f"{place.name}: {why.replace(str(place), place.name)}")
+            continue
+        found["workloads"] += workloads_of(history, name=place.name)
+        found["windows"] += [
+            {
+                "history": place.name,
+                "fault": window.fault,
+                "began": _rounded(window.began),
+                "healed": None if window.healed is None else _rounded(window.healed),
+                "proof": window.proof,
+            }
+            for window in history.windows
+        ]
+    return found
+
+
+def histories(folder: Path) -> list[Path]:
+    """The folders of a notebook's histories, in the order of its runs: history, history-2, … history-10."""
+    there = [path for path in folder.glob("history*") if path.is_dir()]
+    return sorted(there, key=lambda path: (len(path.name), path.name))
+
+
+def workloads_of(history: History, *, name: str = "history") -> list[dict[str, Any]]:
+    """A row for each workload and kind: operations and outcomes, ``rate_hz`` over the whole run, and of those that
+    are ok the latency from the intended start to the return, milliseconds (None where none is ok)."""
+    return list(_rows(history, name))
+
+
+def _rows(history: History, name: str) -> Iterator[dict[str, Any]]:
+    c = history.columns
+    if not len(history):
+        return
+    kinds = max(len(c.kind.names), 1)
+    groups = c.workload.codes.astype(np.int64) * kinds + c.kind.codes
+    order = np.argsort(groups, kind="stable")
+    present, starts = np.unique(groups[order], return_index=True)
+    latency_ms = (c.returned - c.intended) * 1e3
+    for group, rows in zip(present.tolist(), np.split(order, starts[1:]), strict=True):
+        outcome = c.outcome[rows]
+        counts: dict[str, int] = {word: int(np.count_nonzero(outcome == at)) for at, word in enumerate(OUTCOMES)}
+        times = latency_ms[rows][outcome == OUTCOMES.index("ok")]
+        times = times[np.isfinite(times)]
+        values = np.percentile(times, [*QUANTILES, 100]).tolist() if len(times) else [None] * (len(QUANTILES) + 1)
+        yield {
+            "history": name,
+            "workload": c.workload.names[group // kinds],
+            "kind": c.kind.names[group % kinds],
+            "operations": len(rows),
+            **counts,
+            "rate_hz": _rounded(len(rows) / history.duration_s) if history.duration_s > 0 else None,
+            **{
+                f"{label}_ms": None if value is None else _rounded(value)
+                for label, value in zip([*(f"p{q}" for q in QUANTILES), "max"], values, strict=True)
+            },
+        }
+
+
+def _rounded(number: float) -> float:
+    """To a thousandth: of milliseconds that is a microsecond."""
+    return round(float(number), 3)

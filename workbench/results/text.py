@@ -1,0 +1,79 @@
+"""Texts on their way into formats that do not take every character."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
+_FORBIDDEN = re.compile("[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
+_MARKUP = re.compile(r"([\\`*_\[\]{}~$#|!])")
+LONGEST_VALUE = 72
+
+
+def clean(text: str) -> str:
+    """Without what XML 1.0 forbids or discourages: colours of a terminal go, line ends become ``\\n``, any other such
+    character and lone surrogates become U+FFFD."""
+    return _FORBIDDEN.sub("\ufffd", _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The same in one line."""
+    return " ".join(clean(text).split())
+
+
+def markdown(text: str) -> str:
+    """As plain text in a line or in a cell of a table of Markdown: nothing in it is markup, HTML or a formula."""
+    escaped = _MARKUP.sub(r"\\\1", html.escape(clean(text).strip(), quote=False))
+    return "<br>".join(line.strip() for line in escaped.split("\n"))
+
+
+def table(operations: Sequence[Mapping[str, Any]]) -> str:
+    """Operations of a counterexample in aligned columns, one a line; columns in which nothing stands are left out."""
+    columns: list[list[str]] = []
+    for head, name in _COLUMNS:
+        cells = [_cell(name, operation) for operation in operations]
+        if any(cells):
+            width = max(map(len, [head, *cells]))
+            right = name in ("client", "called_s", "returned_s")
+            columns.append([cell.rjust(width) if right else cell.ljust(width) for cell in (head, *cells)])
+    return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
+
+
+_COLUMNS = (
+    ("called s", "called_s"),
+    ("returned s", "returned_s"),
+    ("client", "client"),
+    ("workload", "workload"),
+    ("kind", "kind"),
+    ("key", "key"),
+    ("value", "value"),
+    ("outcome", "outcome"),
+    ("error", "error"),
+)
+
+
+def _cell(name: str, operation: Mapping[str, Any]) -> str:
+    value = operation.get(name)
+    if name == "returned_s" and value is None:
+        return "never"
+    if name in ("called_s", "returned_s") and isinstance(value, (int, float)):
+        return f"{value:.3f}"
+    if name == "value":
+        return _value(value, more=operation.get("more_values"))
+    return "" if value is None else one_line(str(value))
+
+
+def _value(value: Any, *, more: Any) -> str:
+    """In few characters; of a long list its beginning and its length."""
+    if value is None:
+        return ""
+    text = one_line(value if isinstance(value, str) else repr(value))
+    if isinstance(value, list):
+        count = len(value) + (more if isinstance(more, int) else 0)
+        if count > len(value) or len(text) > LONGEST_VALUE:
+            shown = one_line(", ".join(map(repr, value[:6])))
+            return f"[{shown[:LONGEST_VALUE]}, …] ({count:,} values)"
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
