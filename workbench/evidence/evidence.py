@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from workbench import guard
+from workbench import chain, guard, progress
 from workbench.checkers import Finding, Verdict, merge
 from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError, nearest
 from workbench.evidence import surroundings, table
 from workbench.evidence.claims import Claim, check_left_out
 from workbench.history import whole
 from workbench.history.folder import RUN, run_folder, shown
-from workbench.progress import tell
 from workbench.redact import Redactor
 
 _GIVEN = RUN in os.environ  # by the runner, that is before this process made a folder of its own
@@ -97,6 +97,7 @@ class Evidence:
         for name, finding in findings.items():
             self._set(name, finding)
         self._concluded = False
+        (self.folder / chain.FILE).unlink(missing_ok=True)  # concluded before, by someone who now goes on
         self._write()
         self._update()
         return Decided(tuple(findings.items()), replaced, {name: self.left_out[name] for name in aside})
@@ -113,6 +114,7 @@ class Evidence:
         self._concluded = True
         self._write_environment()
         self._write()
+        self._seal()
         self._update()
         if self.verdict == "held":
             return Concluded(len(self._claims), self.folder)
@@ -145,7 +147,7 @@ class Evidence:
 
     def _set(self, name: str, finding: Finding) -> None:
         self._claims[name] = replace(self._claims[name], finding=finding)
-        tell("claim", name=name, verdict=finding.verdict, text=self._redact.text(finding.text))
+        progress.tell("claim", name=name, verdict=finding.verdict, text=self._redact.text(finding.text))
 
     def _error(self) -> WorkbenchError:
         count = len(self._claims)
@@ -171,7 +173,7 @@ class Evidence:
         record = {
             "schema": 1,
             "notebook": self.notebook,
-            "claims": [claim.record() for claim in self.claims],
+            "claims": [claim.record(home=self.folder) for claim in self.claims],
             "left_out": dict(self.left_out),
             "notes": list(self.notes),
             "verdict": self.verdict,
@@ -183,6 +185,12 @@ class Evidence:
     def _write_environment(self) -> None:
         found = surroundings.environment(self.folder, notebook=self.notebook, parameters=self.parameters)
         _replace(self.folder / "environment.json", self._redact.tree(found))
+
+    def _seal(self) -> None:
+        """The record is sealed by who writes last: a runner that watches still redacts and settles."""
+        if not os.environ.get(progress.VARIABLE):
+            with _on_record(self.folder / chain.FILE):
+                chain.write(self.folder)
 
     def _update(self) -> None:
         if self._shown:
@@ -251,8 +259,14 @@ def _own_folder() -> Path:
 
 
 def _replace(path: Path, record: Mapping[str, Any]) -> None:
-    try:
+    with _on_record(path):
         whole.write_json(path, record)
+
+
+@contextlib.contextmanager
+def _on_record(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise WorkbenchError(
             f"{path} cannot be written: {error.strerror}. The verdicts of this notebook are not on record; "
