@@ -82,8 +82,9 @@ def run_notebooks(
     page = folder / report.INDEX
     try:
         results.keep(folder, entries, told, redactor=redactor)
-        report.write(folder)
+        # The record is complete here, and sealed; what follows is derived from it.
         results.write_derived(folder)
+        report.write(folder)
         page = point_latest(folder) / report.INDEX
     except OSError as error:
         screen.conclude(ended, page=page)

@@ -10,7 +10,7 @@ from typing import Literal
 from workbench.records import Note, Run
 from workbench.redact import Redactor
 from workbench.results.summary import MOST_BYTES, summary
-from workbench.results.text import clean, one_line, table
+from workbench.results.text import clean, one_line, sentences
 
 MOST = 10
 """Annotations of a level that GitHub shows of one step; it drops the rest without a word."""
@@ -75,7 +75,7 @@ def _told(note: Note, run: Run, where: str, redactor: Redactor) -> Iterator[tupl
             continue
         parts = [f"{claim.sentence} {claim.measured}".strip()]
         if claim.counterexample:
-            parts.append(table(list(claim.counterexample)))
+            parts.append(sentences(claim.counterexample))
         title = f"{claim.verdict}: {note.name} {claim.name}".strip()
         level: Level = "error" if claim.verdict == "refuted" else "warning"
         yield level, redactor.text("\n".join(parts)), {"file": file, "title": redactor.text(title)}

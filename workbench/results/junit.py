@@ -59,8 +59,10 @@ def properties(note: Note, run: Run) -> Iterator[tuple[str, Any]]:
         yield f"parameter {name}", value if isinstance(value, str) else json.dumps(value, default=str)
     if note.tags:
         yield "tags", " ".join(note.tags)
-    for fact in note.facts:
-        yield "made with", fact
+    if note.environment.get("seed") is not None:
+        yield "seed", note.environment["seed"]
+    if note.facts:
+        yield "made with", " · ".join(note.facts)
     if head := head_of(note, run):
         yield "chain head", head
 

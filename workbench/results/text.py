@@ -42,6 +42,18 @@ def table(operations: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
 
 
+def sentences(operations: Sequence[Mapping[str, Any]]) -> str:
+    """The same where letters differ in width: ``client 3: append k6 3 → ok, 0.002–0.003 s``, one a line."""
+    return "\n".join(map(_sentence, operations))
+
+
+def _sentence(operation: Mapping[str, Any]) -> str:
+    told = {name: _cell(name, operation) for _, name in _COLUMNS}
+    what = " ".join(told[name] for name in ("kind", "key", "value") if told[name])
+    why = f" ({told['error']})" if told["error"] else ""
+    return f"client {told['client']}: {what} → {told['outcome']}{why}, {told['called_s']}–{told['returned_s']} s"
+
+
 _COLUMNS = (
     ("called s", "called_s"),
     ("returned s", "returned_s"),
