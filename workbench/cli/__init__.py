@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import __version__
-from workbench.cli import comparing, standing
+from workbench.cli import comparing, describing, standing
 from workbench.errors import Interrupted, UsageError, WorkbenchError
 
 _PAIRS = ("-p", "--parameter")
@@ -212,6 +212,7 @@ def clean(
 app.command()(standing.up)
 app.command()(standing.down)
 app.command()(comparing.diff)
+app.command()(describing.schema)
 
 
 def main() -> None:
