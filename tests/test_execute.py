@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench import chain
 from workbench.errors import WorkbenchError
 from workbench.execute.ending import Ended, Failure, Job, judge, overall
 from workbench.execute.folder import check_room, new_run_folder, point_latest
@@ -112,7 +113,9 @@ def test_a_notebook_that_broke_off_is_not_held_though_its_claims_are(tmp_path, k
     ended = judge(Job("n", tmp_path / "n.ipynb", tmp_path), Failure(kind, "Why.", "E"), seconds=1)
     assert (ended.verdict, ended.exit_code, ended.reason) == ("unknown", 2 if kind == "interrupted" else 3, "Why.")
     assert verdicts(ended)["verdict"] == "unknown"
-    assert verdicts(ended)["claims"] == [HELD]
+    assert verdicts(ended)["claims"] == [{**HELD, "verdict": "unknown", "text": "Held until then: All there."}]
+    assert verdicts(ended)["concluded"] is False
+    assert chain.check(tmp_path) == []
 
 
 @pytest.mark.parametrize("text", ["", "{ torn", "[]", '{"concluded": true}', '{"claims": [], "concluded": true}'])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from workbench import errors
+from workbench import chain, errors
 from workbench.history import whole
+from workbench.records import unpromised
 from workbench.redact import Redactor
 
 VERDICT_FILE = "verdict.json"
 _CONCLUSIONS = ("ClaimRefuted", "ClaimUnknown")
+_LAST_WORDS = (*_CONCLUSIONS, "ServiceExited")
+"""What conclude() raises: whoever raises it after it was concluded has come to the end."""
 _EXIT_CODE = {"held": 0, "refuted": 1, "unknown": 6}
 _SHORTLY = {
     "exception": "a cell failed",
@@ -93,20 +97,22 @@ def overall(exit_codes: list[int]) -> int:
 def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     """Read what the notebook concluded, settle what it left open, and say how it ended.
 
-    Claims that were never decided become ``unknown`` in ``verdict.json``, with the reason. A notebook that did not
-    conclude anything is never a success, and its verdict never ``held``.
+    Claims that were never decided become ``unknown`` in ``verdict.json``, with the reason. A notebook that did not come
+    to its conclusion promises nothing: what held until then is unknown as well, and it is never a success. What it
+    refuted stays refuted.
     """
     document = _read(job.folder / VERDICT_FILE)
     claims = [claim for claim in document.get("claims", ()) if isinstance(claim, dict)]
+    concluded = document.get("concluded") is True and (failure is None or failure.ename in _LAST_WORDS)
     if failure is not None:
         code = _code(failure)
-        reason = "" if failure.ename in _CONCLUSIONS else failure.text
+        reason = "" if concluded and failure.ename in _CONCLUSIONS else failure.text
     elif not claims:
         code, reason = (
             3,
             f"The notebook {job.name} came to its end without stating a claim: it shows Evidence(...) nowhere.",
         )
-    elif not document.get("concluded"):
+    elif not concluded:
         code, reason = 3, f"The notebook {job.name} came to its end without evidence.conclude() in its last cell."
     elif document.get("exit_code") == 3:  # said by conclude() to someone who did not listen
         code, reason = 3, f"A service ended unasked during {job.name}; see the claims and its log."
@@ -116,20 +122,37 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
         if claim.get("verdict") not in _EXIT_CODE:
             claim["verdict"] = "unknown"
             claim["text"] = f"Not decided: {_SHORTLY[failure.kind] if failure else 'the notebook ended before'}."
+    claims = claims if concluded else list(map(unpromised, claims))
     verdict = _merge([claim["verdict"] for claim in claims])
     if code == 0 and verdict != "held":  # concluded and yet a claim was left open
         code = _EXIT_CODE[verdict]
-    if code != 0 and verdict == "held":  # each claim decided, and yet the notebook broke before its conclusion
+    if code != 0 and verdict == "held":  # each claim held, and yet a service ended unasked
         verdict = "unknown"
-    document |= {"claims": claims, "verdict": verdict, "exit_code": code}
-    document = {"schema": 1, "notebook": job.name, "concluded": False, **document}
+    document |= {"claims": claims, "verdict": verdict, "exit_code": code, "concluded": concluded}
+    document = {"schema": 1, "notebook": job.name, **document}
     if reason:
         document["reason"] = reason
+    ended = Ended(job, verdict, code, reason, tuple(claims), seconds)
     try:
         whole.write_json(job.folder / VERDICT_FILE, document)
+        chain.write(job.folder)
     except OSError as error:
-        code, reason = code or 3, f"{reason} {VERDICT_FILE} could not be written: {error.strerror}.".strip()
-    return Ended(job, verdict, code, reason, tuple(claims), seconds)
+        return _not_kept(ended, error)
+    return ended
+
+
+def _not_kept(ended: Ended, error: OSError) -> Ended:
+    """What is not on record, and sealed, is not promised either."""
+    with contextlib.suppress(OSError):
+        (ended.job.folder / chain.FILE).unlink(missing_ok=True)
+    why = f"{VERDICT_FILE} could not be written and sealed: {error.strerror}."
+    return replace(
+        ended,
+        verdict="refuted" if ended.verdict == "refuted" else "unknown",
+        exit_code=ended.exit_code or 3,
+        reason=f"{ended.reason} {why}".strip(),
+        claims=tuple(map(unpromised, ended.claims)),
+    )
 
 
 def _code(failure: Failure) -> int:

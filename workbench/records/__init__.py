@@ -1,10 +1,25 @@
 """What runs left on disk, for everybody who reads it: pages, indexes, comparisons, the command.
 
 Nothing here judges or changes anything, and nothing raises for a file that is missing, torn or from another version:
-what cannot be read is left out, and `Run` and `Note` say so.
+what cannot be read is left out, and `Run` and `Note` say so. A notebook that did not come to its conclusion promises
+nothing: none of its claims is held here, whatever stands in its files.
 """
 
 from workbench.records.find import find_run, runs_in
-from workbench.records.record import Claim, Note, Run, read_json, read_run, when
+from workbench.records.promise import UNTIL_THEN, unpromised
+from workbench.records.read import SCHEMA, read_json, read_run, when
+from workbench.records.record import Claim, Note, Run
 
-__all__ = ["Claim", "Note", "Run", "find_run", "read_json", "read_run", "runs_in", "when"]
+__all__ = [
+    "SCHEMA",
+    "UNTIL_THEN",
+    "Claim",
+    "Note",
+    "Run",
+    "find_run",
+    "read_json",
+    "read_run",
+    "runs_in",
+    "unpromised",
+    "when",
+]
