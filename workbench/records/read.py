@@ -1,0 +1,186 @@
+"""Reading a run's folder, however it ended and whoever wrote it. Nothing here raises for what it finds."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from workbench.records.facts import facts
+from workbench.records.find import is_run_name
+from workbench.records.promise import unpromised
+from workbench.records.record import Claim, Note, Run
+
+SCHEMA = 1
+"""The newest form of the files that is known here."""
+
+_SIGNS = ("notebook.ipynb", "verdict.json", "environment.json", "services.json", "history", "logs")
+"""One of them is in every folder in which a notebook ran, from its first moments on."""
+_BEFORE = "The run ended before this notebook did."
+_AFTER = "The run was cut off after this notebook and before its results were on record."
+_NO_END = "It did not come to its conclusion."
+
+
+def read_run(folder: Path) -> Run:
+    """Everything the pages of a run show: from ``results.json``, or from its folders if the runner was killed.
+
+    Of a notebook that did not come to its conclusion, and of every one in a run that was cut off, no claim is held.
+    """
+    results = read_json(folder / "results.json")
+    if not there(folder / "results.json") and _ran_in(folder):
+        note = _note(folder, {}, reason=None)
+        newer = note.newer
+        return Run(folder, (note,), "", note.when, note.seconds, whole=note.concluded, newer=newer)
+    told = [entry for entry in _list(results.get("notebooks")) if isinstance(entry, dict)]
+    entries = {name: entry for entry in told if (name := _folder_name(entry))}
+    notes = [_note(folder / name, entry, reason=str(entry.get("reason") or "")) for name, entry in entries.items()]
+    for path in _folders_in(folder):
+        if path.name not in entries and (_ran_in(path) or (not results and is_run_name(folder.name))):
+            ended = read_json(path / "verdict.json").get("concluded") is True
+            notes.append(_note(path, {}, reason=_AFTER if ended and not results else _BEFORE))
+    return Run(
+        folder=folder,
+        notes=tuple(notes),
+        command=str(results.get("command", "")),
+        when=when(folder.name),
+        seconds=_number(results.get("seconds")),
+        whole=bool(results),
+        results=results,
+        newer=_is_newer(results) or any(note.newer for note in notes),
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty if there is none or it cannot be read."""
+    return _mapping(_read(path))
+
+
+def when(name: str) -> str:
+    """``2026-01-02 03:04 UTC`` out of a run folder's name."""
+    try:
+        return f"{datetime.strptime(name.split('-')[0], '%Y%m%dT%H%M%SZ'):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return ""
+
+
+def there(path: Path) -> bool:
+    """Whether there is such a file or folder, as far as one is let."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _note(folder: Path, entry: Mapping[str, Any], *, reason: str | None) -> Note:
+    """``reason``: why it did not come to its conclusion; "" if it did as far as the run knows, ``None`` by hand."""
+    verdicts, environment = read_json(folder / "verdict.json"), read_json(folder / "environment.json")
+    newer = any(map(_is_newer, (verdicts, environment)))
+    environment["services"] = _read(folder / "services.json") or environment.get("services")
+    # Of a run that listed it the word counts where the notebook's own file is silent.
+    concluded = verdicts.get("concluded", bool(entry) and not reason) is True
+    by_hand = reason is None
+    reason = ("" if concluded else _NO_END) if reason is None else reason
+    raw = [claim for claim in _list(verdicts.get("claims")) if isinstance(claim, dict)]
+    stated = {str(one.get("name")): one.get("verdict") for one in _list(entry.get("claims")) if isinstance(one, dict)}
+    cut = not concluded or (bool(reason) and not entry)
+    claims = [
+        _claim(unpromised(one) if cut or stated.get(str(one.get("name")), "held") != "held" else one) for one in raw
+    ]
+    name = str(entry.get("name") or (by_hand and verdicts.get("notebook")) or folder.name)
+    found = when(folder.parent.name) or when(folder.name)
+    return Note(
+        name=name,
+        title=str(entry.get("title") or _title(folder / "notebook.ipynb") or name),
+        folder=folder,
+        verdict=_verdict(str(verdicts.get("verdict") or entry.get("verdict") or "unknown"), claims, sure=not reason),
+        reason=reason,
+        claims=tuple(claims),
+        parameters=_mapping(environment.get("parameters")) or _mapping(entry.get("parameters")),
+        facts=tuple(facts(environment)),
+        when=found,
+        concluded=concluded,
+        seconds=_number(entry.get("seconds")),
+        tags=tuple(map(str, _list(entry.get("tags")))),
+        left_out={str(name): str(why) for name, why in _mapping(verdicts.get("left_out")).items()},
+        environment=environment,
+        newer=newer,
+    )
+
+
+def _verdict(stated: str, claims: Iterable[Claim], *, sure: bool) -> str:
+    """Never more than its claims say, nor held by a notebook that broke off."""
+    found = {claim.verdict for claim in claims}
+    if "refuted" in found or stated == "refuted":
+        return "refuted"
+    return "held" if stated == "held" and sure and found <= {"held"} else "unknown"
+
+
+def _claim(claim: Mapping[str, Any]) -> Claim:
+    verdict = str(claim.get("verdict", "unknown"))
+    return Claim(
+        verdict=verdict,
+        sentence=str(claim.get("sentence") or claim.get("name") or ""),
+        scenarios=tuple(map(str, _list(claim.get("scenarios")))),
+        measured=str(claim.get("text") or "").removeprefix(f"{verdict}: "),
+        name=str(claim.get("name") or ""),
+        numbers=_mapping(claim.get("measured")),
+        counterexample=tuple(one for one in _list(claim.get("counterexample")) if isinstance(one, dict)),
+    )
+
+
+def _ran_in(folder: Path) -> bool:
+    return any(there(folder / sign) for sign in _SIGNS)
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _folder_name(entry: Mapping[str, Any]) -> str:
+    """Of a notebook in the folder of its run; never one outside of it, whatever is written there."""
+    name = Path(str(entry.get("folder") or entry.get("name") or "")).name
+    return "" if name in (".", "..") or "\0" in name else name
+
+
+def _is_newer(document: Mapping[str, Any]) -> bool:
+    schema = document.get("schema")
+    return isinstance(schema, (int, float)) and schema > SCHEMA
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(value) if isinstance(value, (int, float)) else 0.0
+    except OverflowError:
+        return 0.0
+    return number if math.isfinite(number) else 0.0
+
+
+def _title(notebook: Path) -> str:
+    for cell in _list(read_json(notebook).get("cells")):
+        source = _mapping(cell).get("source", "")
+        lines = "".join(map(str, source)) if isinstance(source, list) else str(source)
+        for line in lines.splitlines():
+            if line.startswith("# ") and cell.get("cell_type") == "markdown":
+                return line[2:].strip()
+    return ""
