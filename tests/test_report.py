@@ -201,17 +201,20 @@ def test_the_headline_says_what_became_of_the_claims(run, verdicts, headline):
     assert read_run(run).headline == headline
 
 
-def held(place: Path) -> None:
-    claims = [{"name": name, "sentence": "S.", "verdict": "held", "text": ""} for name in ("a", "b")]
+def held(place: Path, *, concluded: bool) -> None:
+    claims = [{"name": name, "sentence": "S.", "verdict": "held", "text": "It did."} for name in ("a", "b")]
     place.mkdir(exist_ok=True)
-    (place / "verdict.json").write_text(json.dumps({"claims": claims, "verdict": "held", "concluded": False}))
+    (place / "verdict.json").write_text(json.dumps({"claims": claims, "verdict": "held", "concluded": concluded}))
 
 
 def test_no_headline_says_held_of_a_notebook_that_broke_off(run):
-    held(run / "tour")
+    held(run / "tour", concluded=False)
     (run / "results.json").unlink()  # as after a runner that was killed
-    assert read_run(run).headline == "All 2 claims held, yet the notebook broke off"
+    assert read_run(run).headline == "Of 2 claims: 2 unknown"
     assert read_run(run).notes[0].verdict == "unknown"
+    assert read_run(run).notes[0].claims[0].measured == "Held until then: It did."
+    held(run / "tour", concluded=True)
+    assert read_run(run).headline == "Of 2 claims: 2 unknown"
     entries = [{"folder": "tour"}, {"folder": "other", "reason": "The kernel died.", "verdict": "unknown"}]
     (run / "results.json").write_text(json.dumps({"notebooks": entries}))
     assert read_run(run).headline == "All 2 claims held, yet 1 of 2 notebooks broke off"
