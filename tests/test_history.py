@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,6 +80,23 @@ def test_it_is_filtered_by_what_operations_are(history):
     assert history.where(kind="read").windows == (KILL,)
     assert history.where(fault="redis").windows == (KILL,)
     assert history.where(fault=["mongo", "red"]).windows == ()
+    assert [o.value for o in history.where(client=1)] == [1, 2]
+    assert [o.value for o in history.where(client=range(0, 9, 2), kind="append")] == [10_001, 3]
+    assert len(history.where(client=range(0))) == len(history.where(client=[])) == 0
+    assert [o.called for o in history.where(called=(0.5, 2.9))] == [0.5, 1.2]
+    assert len(history.where(called=(None, 0.5))) == 1
+    assert len(history.where(called=(3, None))) == 2
+
+
+def test_it_knows_where_it_is_from_until_somebody_changes_it(history, tmp_path):
+    assert history.origin.lost
+    history.save(tmp_path / "history")
+    again = History.read(tmp_path / "history" / "run.json")
+    assert (again.origin.folder, again.origin.steps, again.origin.lost) == (str(tmp_path / "history"), (), "")
+    part = again.where(kind=iter(["append"])).until(2)
+    assert part.origin.steps == ({"where": {"kind": ["append"]}}, {"until": 2.0})
+    assert replace(part).origin.lost
+    assert again.where(also=lambda c: c.client == 1).origin.lost.startswith("was filtered by a function")
 
 
 def test_counts_and_duration(history):
