@@ -1,48 +1,41 @@
-"""Secrets never reach a file that is kept: they are replaced by value, by key name, and inside addresses."""
+"""What takes secrets out: of texts, of nested lists and mappings, and of files."""
 
 from __future__ import annotations
 
-import base64
-import html
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import unquote
 
 from workbench import learned
 from workbench.history import whole
+from workbench.redact import patterns
+from workbench.redact.assigned import MASK
+from workbench.redact.names import is_secret_name
+from workbench.redact.values import Values
 
 VARIABLE = "WORKBENCH_SECRETS"
 """Environment variable with secret values, separated by commas or line ends."""
 
-MASK = "[redacted]"
 SHORTEST = 4
 """Shorter values are not searched for: they would be found everywhere."""
 
-_NAME = re.compile(
-    r"(^|_)(password|passwd|pwd|passphrase|secrets?|tokens?|credentials?|authorization|(api|access|private|secret)_?keys?)$"
-)
-_ADDRESS = re.compile(r"(?P<start>[a-z][a-z0-9+.\-]*://[^\s:/@\"'<>]*:)(?P<password>[^\s/@\"'<>]+)(?=@)", re.IGNORECASE)
-_TEXTS = {".json", ".jsonl", ".log", ".txt", ".ipynb", ".csv", ".yaml", ".yml", ".md"}
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether a value of this name is a secret: ``password``, ``api_key``, ``accessToken``, ``GITHUB_TOKEN``, ..."""
-    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).replace("-", "_").lower()
-    return _NAME.search(snake) is not None
+_ADDRESS = re.compile(r"://[^\s:/@\"'<>]*:(?P<password>[^\s/@\"'<>]+)@")
+_JSON = {".json", ".ipynb"}
+_TEXTS = {
+    *_JSON, ".jsonl", ".log", ".txt", ".csv", ".tsv", ".yaml", ".yml", ".toml", ".ini", ".conf", ".env", ".md", ".html",
+    ".htm", ".xml", ".svg", ".py", ".sql", ".edn", ".out", ".err",
+}  # fmt: skip
 
 
 class Redactor:
-    """Replaces known secrets, also in the forms in which they travel: base64, percent-encoded, escaped."""
+    """Replaces secrets: known ones in all the forms in which they travel, and others by what they look like."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self._values = frozenset(value for value in values if len(value) >= SHORTEST)
-        forms = {form for value in self._values for form in _forms(value)}
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+        self._values = Values(value for value in values if len(value) >= SHORTEST)
 
     @classmethod
     def known(cls, parameters: Mapping[str, Any] | None = None) -> Redactor:
@@ -63,34 +56,24 @@ class Redactor:
         return cls(values)
 
     def text(self, text: str) -> str:
-        """The text without known secrets and without passwords in addresses (``redis://:…@host``)."""
-        if self._pattern is not None:
-            text = self._pattern.sub(MASK, text)
-        return _ADDRESS.sub(rf"\g<start>{MASK}", text) if "://" in text else text
+        """The text without secrets: known ones, passwords in addresses (``redis://:…@host``), tokens, headers, keys."""
+        return patterns.mask(self._values.mask(text), patterns.among(text))
+
+    def has(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where known secrets stand in a text, in whatever form."""
+        return self._values.find(text)
 
     def tree(self, value: Any) -> Any:
         """The same for everything in nested lists and mappings; a text under a secret's name goes entirely."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, Mapping):
-            return {self.text(str(key)): self._item(str(key), item) for key, item in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self.tree(item) for item in value]
-        if isinstance(value, (int, float)) and str(value) in self._values:
-            return MASK
-        return value
-
-    def _item(self, key: str, item: Any) -> Any:
-        if key.startswith("image/") and key != "image/svg+xml":
-            return item  # the bytes of a picture: a short secret would be found there by chance
-        return MASK if isinstance(item, str) and item and is_secret_name(key) else self.tree(item)
+        everything = "\n".join(_texts(value))
+        return _Tree(self._values.among(everything), self._values, patterns.among(everything)).clean(value)
 
     def file(self, path: Path) -> bool:
         """Redact a text file where it stands; says whether anything was replaced. Other files are left alone."""
         if path.suffix not in _TEXTS or path.is_symlink():
             return False
         before = path.read_text(encoding="utf-8", errors="surrogateescape")
-        if path.suffix in {".json", ".ipynb"}:
+        if path.suffix in _JSON:
             try:
                 tree = json.loads(before)
                 clean = self.tree(tree)
@@ -112,9 +95,51 @@ class Redactor:
         return f"a redactor that knows {len(self._values)} secrets"
 
 
+class _Tree:
+    """One tree: only what stands somewhere in it is looked for in each of its texts."""
+
+    def __init__(self, there: Values, values: Values, forms: tuple[patterns.Form, ...]) -> None:
+        self._there, self._values, self._forms = there, values, forms
+
+    def clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return patterns.mask(self._there.mask(value), self._forms)
+        if isinstance(value, Mapping):
+            return {self.clean(str(key)): self._item(str(key), item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.clean(item) for item in value]
+        if isinstance(value, (int, float)) and str(value) in self._values:
+            return MASK
+        return value
+
+    def _item(self, key: str, item: Any) -> Any:
+        if _is_picture(key):
+            return item
+        return MASK if isinstance(item, str) and item and is_secret_name(key) else self.clean(item)
+
+
+def _is_picture(key: str) -> bool:
+    """Of a notebook's output: the bytes of a picture, in which a short secret would be found by chance."""
+    return key.startswith("image/") and key != "image/svg+xml"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in nested lists and mappings, names too, but pictures."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            if not _is_picture(str(key)):
+                yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
 def _is_distinct(value: str) -> bool:
     """Not a password like "postgres", which would be found everywhere."""
-    return len(value) >= (16 if value.isalpha() else 8)
+    return len(value) >= (16 if value.isalpha() else 8 if value.isdecimal() else 6)
 
 
 def _passwords(text: str) -> Iterator[str]:
@@ -132,19 +157,3 @@ def _leaves(value: Any) -> Iterator[str]:
             yield from _leaves(item)
     elif value and not isinstance(value, bool):
         yield str(value)
-
-
-def _forms(value: str) -> set[str]:
-    """The value as it stands in addresses, headers, JSON, Python literals, HTML and base64."""
-    forms = {value, quote(value), quote(value, safe=""), quote_plus(value), html.escape(value)}
-    forms |= {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]}
-    for offset in range(3):  # in base64 a text looks different depending on how many bytes stand before it
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            encoded = encode(b"\0" * offset + value.encode("utf-8", "surrogateescape")).decode()
-            # The first and the last group also carry bits of what stands before and after.
-            inner = encoded[(0, 2, 3)[offset] :].rstrip("=")
-            if (offset + len(value.encode("utf-8", "surrogateescape"))) % 3:
-                inner = inner[:-1]
-            if len(inner) >= SHORTEST + 1:
-                forms.add(inner)
-    return forms
