@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from workbench import __version__
-from workbench.cli import comparing, describing, standing
+from workbench.cli import comparing, describing, replaying, standing, sweeping
+from workbench.cli.pairs import joined, pairs
 from workbench.errors import Interrupted, UsageError, WorkbenchError
 
-_PAIRS = ("-p", "--parameter")
 _BY_CTRL_C = 130  # what typer makes of KeyboardInterrupt
 
 app = typer.Typer(
@@ -99,7 +99,7 @@ def run(
         failed=failed,
         profile=profile,
         files=file or [],
-        texts=Project.find().from_here(dict(map(_pair, parameter or []))),
+        texts=Project.find().from_here(pairs(parameter)),
         parallel=jobs,
         cell_timeout_s=cell_timeout,
         keep=keep,
@@ -191,12 +191,15 @@ def check(
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, or its name in outputs.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run's folder, its name in outputs, a notebook's folder, or latest.")
+    ],
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also report.pdf, printed by an installed Chromium.")] = False,
 ) -> None:
-    """Make the pages of a run anew from its record."""
+    """Make the pages of a run anew from its record, and what else is derived from it."""
     from workbench.cli.showing import rebuild
 
-    rebuild(folder)
+    rebuild(folder, pdf=pdf)
 
 
 @app.command()
@@ -212,7 +215,9 @@ def clean(
 app.command()(standing.up)
 app.command()(standing.down)
 app.command()(comparing.diff)
+app.command()(replaying.replay)
 app.command()(describing.schema)
+app.command()(sweeping.sweep)
 
 
 def main() -> None:
@@ -223,7 +228,7 @@ def main() -> None:
 def call(arguments: list[str]) -> int:
     """The exit code of a command line. Errors are said in one paragraph on stderr."""
     try:
-        code: Any = app(_joined(arguments), prog_name="workbench", standalone_mode=False)
+        code: Any = app(joined(arguments), prog_name="workbench", standalone_mode=False)
     except WorkbenchError as error:
         return _say(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -240,27 +245,6 @@ def call(arguments: list[str]) -> int:
     if code is None:
         return 0
     return Interrupted.exit_code if code == _BY_CTRL_C else int(code)
-
-
-def _joined(arguments: list[str]) -> list[str]:
-    """``-p NAME VALUE`` as one option, ``-p NAME=VALUE`` (as it may also be written): typer cannot repeat a pair."""
-    rest, joined = iter(arguments), []
-    for argument in rest:
-        joined.append(argument)
-        if argument == "--":
-            joined += rest
-        elif argument in _PAIRS:
-            name = next(rest, None)
-            value = None if name is None or "=" in name else next(rest, None)
-            joined += [part for part in [name if value is None else f"{name}={value}"] if part is not None]
-    return joined
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"-p {name}: its value is missing. Write: -p {name} VALUE")
-    return name, value
 
 
 def _say(message: str, code: int) -> int:

@@ -1,0 +1,166 @@
+"""``workbench replay``: the notebooks of a run once more, as they were then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.cli.pairs import pairs
+from workbench.errors import NothingSelected, ParameterError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from workbench.cli.project import Notebook, Project
+    from workbench.records import Note, Run
+
+_INJECTED = "injected-parameters"
+
+
+def replay(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run: its folder, its name in outputs, or 'latest'.")],
+    names: Annotated[list[str] | None, typer.Argument(help="Only these of its notebooks.")] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="One parameter that is to differ."),
+    ] = None,
+    current: Annotated[
+        bool, typer.Option("--current", help="The notebooks as they stand in the project today, not as they were run.")
+    ] = False,
+    cell_timeout: Annotated[
+        float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one cell may run.")
+    ] = 600.0,
+    break_production: Annotated[
+        bool, typer.Option("--break-production", help="As for 'run': faults and load also against production.")
+    ] = False,
+) -> None:
+    """Run a run's notebooks again: same text, same parameters, same seed, so the same operations and schedule."""
+    import tempfile
+
+    from workbench.cli.project import Project
+    from workbench.compare import compare
+    from workbench.records import find_run, read_run
+
+    project = Project.find()
+    old = read_run(find_run(run, outputs=project.outputs))
+    notes = _wanted(old, names or [])
+    texts = project.from_here(pairs(parameter))
+    with tempfile.TemporaryDirectory(prefix="workbench-replay-") as place:
+        notebooks = [_notebook(note, project, Path(place), current=current) for note in notes]
+        code, folder = _run(
+            project,
+            notebooks,
+            notes,
+            texts=texts,
+            whence={} if current else _whence(old),
+            cell_timeout_s=cell_timeout,
+            break_production=break_production,
+        )
+    try:
+        told = compare(old.folder, folder).headline
+    except UsageError as error:
+        told = str(error)
+    typer.echo(f"Against {old.folder.name}: {told}\nMore: workbench diff {old.folder.name} {folder.name}")
+    raise typer.Exit(code)
+
+
+def _run(
+    project: Project,
+    notebooks: Sequence[Notebook],
+    notes: Sequence[Note],
+    *,
+    texts: Mapping[str, str],
+    whence: Mapping[str, str],
+    cell_timeout_s: float,
+    break_production: bool,
+) -> tuple[int, Path]:
+    from workbench import guard
+    from workbench.cli.allowing import allow
+    from workbench.cli.executing import run_chosen
+    from workbench.parameters import Given, resolve
+
+    declared = {notebook.name: notebook.parameters for notebook in notebooks}
+    given = Given("-p", texts, texts=True)
+    chosen = resolve(declared, [given.without(guard.RESERVED)], known={p.name for ps in declared.values() for p in ps})
+    profile: dict[str, Any] = {}
+    for notebook, note in zip(notebooks, notes, strict=True):
+        kept = {p.name: p for p in notebook.parameters if p.name in {*note.parameters} - {*chosen[notebook.name]}}
+        _refuse_masked(note, kept)
+        chosen[notebook.name] |= {name: p.check(note.parameters[name]) for name, p in kept.items()}
+        told = {**_profile(note)}
+        told.pop("break_production", None)  # that somebody asked for it then is not asking now
+        profile |= told
+    environment = allow([("the run that is replayed", profile), ("-p", texts)], asked=break_production)
+    return run_chosen(
+        project,
+        notebooks,
+        chosen,
+        environment=environment,
+        parallel=1,
+        cell_timeout_s=cell_timeout_s,
+        whence=whence,
+    )
+
+
+def _wanted(run: Run, names: Sequence[str]) -> list[Note]:
+    """Raises `NothingSelected` for a name the run does not have, `UsageError` if nothing can be run again."""
+    known = {note.name: note for note in run.notes}
+    for name in names:
+        if name not in known:
+            raise NothingSelected(
+                f"The run {run.folder.name} has no notebook '{name}'{nearest(name, known)} It has: {', '.join(known)}."
+            )
+    notes = [known[name] for name in names or known]
+    missing = [note.name for note in notes if not (note.folder / "notebook.ipynb").is_file()]
+    if missing or not notes:
+        what = f"there is no notebook.ipynb of {', '.join(missing)}" if missing else "it holds no notebook"
+        raise UsageError(f"{run.folder.name} cannot be replayed: {what}. A run made by hand keeps its history only.")
+    return notes
+
+
+def _notebook(note: Note, project: Project, place: Path, *, current: bool) -> Notebook:
+    """The notebook as it was run, without what came of it; with ``current`` that of the project."""
+    import json
+
+    from workbench.cli.project import Notebook
+    from workbench.history import whole
+
+    if current:
+        return project.named(note.name)
+    document = Notebook(note.folder / "notebook.ipynb").document
+    cells = [cell for cell in document["cells"] if _INJECTED not in cell.get("metadata", {}).get("tags", ())]
+    for cell in cells:
+        cell["metadata"] = {name: value for name, value in cell.get("metadata", {}).items() if name == "tags"}
+        if cell.get("cell_type") == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    metadata = {name: value for name, value in document.get("metadata", {}).items() if name != "papermill"}
+    path = place / f"{note.name}.ipynb"
+    whole.write(path, json.dumps({**document, "cells": cells, "metadata": metadata}, ensure_ascii=False))
+    return Notebook(path)
+
+
+def _refuse_masked(note: Note, names: Iterable[str]) -> None:
+    from workbench.redact import MASK
+
+    for name in names:
+        if MASK in str(note.parameters[name]):
+            raise ParameterError(
+                f"The parameter {name} of {note.name} is a secret, which the run did not keep. Give it: -p {name} VALUE"
+            )
+
+
+def _profile(note: Note) -> Mapping[str, Any]:
+    told = note.environment.get("profile")
+    return told if isinstance(told, dict) else {}
+
+
+def _whence(run: Run) -> dict[str, str]:
+    """Where each notebook is from, as the run itself says; a replay is of the same."""
+    told = run.results.get("notebooks")
+    entries: Iterable[Any] = told if isinstance(told, list) else ()
+    return {
+        str(entry["name"]): str(entry["notebook"])
+        for entry in entries
+        if isinstance(entry, dict) and {"name", "notebook"} <= entry.keys()
+    }
