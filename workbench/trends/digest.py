@@ -1,0 +1,244 @@
+"""What the page of all runs needs of one run: a few hundred bytes instead of its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from workbench.records import Note, Run, read_run, when
+
+SCHEMA = 1
+"""The newest ``results.json`` that is understood as a whole."""
+
+NOTHING = "nothing is recorded in it"
+"""Why a folder is no run: a stack that was started by hand, or a run that was killed before it had begun."""
+
+LARGEST = 64 << 20
+"""Bytes of a ``results.json`` that is still opened."""
+
+_NONSENSE = 1e15  # of whatever unit
+_LONGEST = 300  # characters of a text that is kept
+_WORST = ("refuted", "unknown", "held")
+
+
+class ClaimDigest(Struct, frozen=True, array_like=True):
+    """One claim of one run."""
+
+    name: str
+    sentence: str
+    scenarios: tuple[str, ...]
+    verdict: str
+    text: str
+
+
+class NumberDigest(Struct, frozen=True, array_like=True):
+    """One number that may get worse: ``owner`` is the claim's name, or ``workload · kind`` (with its history)."""
+
+    of: str  # "claim" or "workload"
+    owner: str
+    name: str
+    value: float
+
+
+class NoteDigest(Struct, frozen=True, array_like=True):
+    """One notebook of one run."""
+
+    name: str
+    title: str
+    folder: str  # seen from the run's; "" where it is the same
+    verdict: str
+    reason: str
+    concluded: bool
+    parameters: dict[str, str]
+    parameters_id: str
+    machine: str
+    machine_id: str
+    code: str  # the commit, "" where it is not known or something was changed since
+    deliberate: bool  # whether a defect was switched on
+    seconds: float
+    claims: tuple[ClaimDigest, ...]
+    numbers: tuple[NumberDigest, ...]
+
+
+class RunDigest(Struct, frozen=True, array_like=True):
+    """One run. ``broken`` says why it cannot be read, if it cannot."""
+
+    name: str
+    when: str
+    command: str
+    seconds: float
+    exit_code: int | None
+    whole: bool
+    schema: int
+    notes: tuple[NoteDigest, ...]
+    broken: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The worst of its notebooks; unknown if there is none or it did not come to its end."""
+        verdicts = {note.verdict for note in self.notes} | (set() if self.whole and self.notes else {"unknown"})
+        return next((word for word in _WORST if word in verdicts), "unknown")
+
+
+def digest(folder: Path, *, name: str) -> RunDigest:
+    """The digest of a run folder. Raises nothing: what cannot be read becomes a run that says so."""
+    try:
+        if (folder / "results.json").exists() and (size := (folder / "results.json").stat().st_size) > LARGEST:
+            raise ValueError(f"its results.json has {size:,} bytes")
+        return _of(read_run(folder), name)
+    except Exception as error:
+        why = f"{error or type(error).__name__}"
+        return RunDigest(name, when(name), "", 0.0, None, False, SCHEMA, (), _cut(why))
+
+
+def _of(run: Run, name: str) -> RunDigest:
+    results = run.results
+    entries = results.get("notebooks")
+    told = {Path(str(e.get("folder") or e.get("name"))).name: e for e in entries or () if isinstance(e, dict)}
+    notes = tuple(_note(note, told.get(note.folder.name, {}), run.folder) for note in run.notes)
+    code, by_hand = results.get("exit_code"), run.folder in [note.folder for note in run.notes]
+    schema = results.get("schema")
+    return RunDigest(
+        name=name,
+        when=when(name) or _text(results.get("began"))[:16].replace("T", " "),
+        command=_cut(run.command),
+        seconds=_number(run.seconds) or 0.0,
+        exit_code=code if isinstance(code, int) and abs(code) < 1000 else None,
+        whole=run.whole or (by_hand and all(note.concluded for note in run.notes)),
+        schema=schema if isinstance(schema, int) and 0 < schema < 1_000_000 else SCHEMA,
+        notes=notes,
+        broken="" if notes else _why_none(run),
+    )
+
+
+def _why_none(run: Run) -> str:
+    if run.whole:
+        return "it lists no notebook"
+    return "its results.json cannot be read" if (run.folder / "results.json").exists() else NOTHING
+
+
+def _note(note: Note, entry: Mapping[str, Any], run: Path) -> NoteDigest:
+    said = note.parameters if isinstance(note.parameters, Mapping) else {}
+    parameters = {str(name): value for name, value in said.items() if value not in ("", None, [], {})}
+    environment = note.environment if isinstance(note.environment, Mapping) else {}
+    machine = _machine(environment.get("machine"))
+    done = note.concluded and not note.reason
+    raw = {_text(c.get("name")): c for c in _dicts(entry.get("claims"))}
+    return NoteDigest(
+        name=_cut(note.name),
+        title=_cut(note.title),
+        folder="" if note.folder == run else note.folder.name,
+        verdict=_settled(note.verdict, done),
+        reason=_cut(note.reason),
+        concluded=done,
+        parameters={_cut(name, 40): _cut(_shown(value), 60) for name, value in sorted(parameters.items())[:40]},
+        parameters_id=_id({name: _plain(value) for name, value in parameters.items()}),
+        machine=", ".join(machine),
+        machine_id=_id(machine),
+        code=_code(environment.get("git")),
+        deliberate=bool(said.get("defect")),
+        seconds=_number(note.seconds) or 0.0,
+        claims=tuple(
+            ClaimDigest(
+                _cut(c.name or c.sentence),
+                _cut(c.sentence),
+                tuple(_cut(one, 20) for one in c.scenarios[:20]),
+                _settled(c.verdict, done),
+                _cut(c.measured),
+            )
+            for c in note.claims
+        ),
+        numbers=tuple(_numbers(note, entry, raw)) if done else (),
+    )
+
+
+def _numbers(note: Note, entry: Mapping[str, Any], raw: Mapping[str, Mapping[str, Any]]) -> Iterator[NumberDigest]:
+    """Those that can be trusted: of claims that were decided, and of loads that the clients could offer."""
+    from workbench.trends.numbers import OF_CLAIMS, OF_WORKLOADS
+
+    for claim in note.claims:
+        if claim.verdict in ("held", "refuted"):
+            longest = claim.numbers.get("recovery_max_s")
+            for name in sorted(OF_CLAIMS.keys() & claim.numbers.keys()):
+                if name == "recovery_median_s" and claim.numbers[name] == longest:
+                    continue  # of one fault: the same number again
+                if (value := _number(claim.numbers[name])) is not None:
+                    yield NumberDigest("claim", _cut(claim.name or claim.sentence), name, value)
+    doubts = {_text(doubt.get("kind")) for claim in raw.values() for doubt in _dicts(claim.get("doubts"))}
+    if "saturated" in doubts:
+        return
+    for load in _dicts(entry.get("workloads")):
+        kind, history = _text(load.get("kind")), _text(load.get("history"))
+        owner = " · ".join(part for part in (_text(load.get("workload")), kind) if part)
+        owner += f" ({history})" if history not in ("", "history") else ""
+        for name in OF_WORKLOADS:
+            if (value := _number(load.get(name))) is not None:
+                yield NumberDigest("workload", _cut(owner), name, value)
+
+
+def _settled(verdict: str, done: bool) -> str:
+    """A notebook that did not conclude promises nothing."""
+    return verdict if verdict == "refuted" or (verdict == "held" and done) else "unknown"
+
+
+def _machine(said: Any) -> list[str]:
+    """What of a machine makes its numbers comparable: its kind and size, not the patch level of its kernel."""
+    machine = said if isinstance(said, dict) else {}
+    memory, processors = _number(machine.get("memory_bytes")), machine.get("processors_usable")
+    words = [_text(machine.get(name)) for name in ("system", "architecture", "processor")]
+    words += [f"{processors} processors" if processors else "", f"{memory / 2**30:.0f} GiB" if memory else ""]
+    return [_cut(word, 80) for word in words if word]
+
+
+def _code(git: Any) -> str:
+    known = isinstance(git, dict) and git.get("changed") is False
+    return _text(git.get("commit"))[:40] if known else ""
+
+
+def _plain(value: Any) -> Any:
+    """1.0 is 1: a profile may write either."""
+    if isinstance(value, float) and value.is_integer() and not isinstance(value, bool):
+        return int(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _shown(value: Any) -> str:
+    plain = _plain(value)
+    return plain if isinstance(plain, str) else json.dumps(plain, default=str, ensure_ascii=False)
+
+
+def _id(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:12] if value else ""
+
+
+def _number(value: Any) -> float | None:
+    """As a finite number that somebody may have measured; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) and abs(number) < _NONSENSE else None
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _cut(text: Any, longest: int = _LONGEST) -> str:
+    """One line of at most so many characters, without what no file and no page can hold."""
+    line = " ".join(str(text)[: 4 * longest].encode(errors="replace").decode().split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
