@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any
 
+from workbench.driver.clock import now as _now
 from workbench.driver.spec import asking
 from workbench.driver.stage import Stage
 from workbench.driver.streak import Streak
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 AGAIN_S = 0.1
 """Between two attempts of a final read."""
-
-_now = time.monotonic_ns
 
 
 class Client:
@@ -133,8 +131,9 @@ class Client:
         t0, number = stage.t0_ns, self.number
         called_ns = _now()
         kind, key, value, _ = ask
-        ask = Ask(kind, key, value, called_ns if intended_ns is None else intended_ns)
-        opened = (number, self.name, kind, key, value, ask.due_ns - t0, called_ns - t0)
+        due_ns = called_ns if intended_ns is None else intended_ns
+        ask = Ask(kind, key, value, due_ns - stage.ahead_ns)
+        opened = (number, self.name, kind, key, value, due_ns - t0, called_ns - t0)
         stage.recorder.open[number] = opened
         found: Any = None
         raised: Exception | None = None

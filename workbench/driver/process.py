@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import ctypes
 import gc
 import json
 import os
+import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 import msgspec
 import uvloop
 
+from workbench.driver import clock
 from workbench.driver.client import Client
 from workbench.driver.spec import Spec
 from workbench.driver.stage import Stage
@@ -31,6 +35,8 @@ TELL_S = 0.1
 CLOSE_S = 0.5
 FINAL_NS = 500_000
 """Between the beginnings of two clients' final asks, nanoseconds."""
+
+_PR_SET_PDEATHSIG = 1
 
 HANDED_ROWS = 500
 """Rows per line when they are handed over because they could not be written."""
@@ -60,10 +66,10 @@ class Driver:
             raise DriverError(
                 f"The clients were not set up: for {SET_UP_S:g} s nothing came of it. `prepare` does not end."
             ) from error
-        tell({"ready": True})
+        tell({"ready": True, "clock": clock.source()})
         go = await self._orders.get()
         if "go" in go:
-            await self._play(go["go"])
+            await self._play(go["go"], ahead_ns=go.get("ahead", 0))
         await self._end()
         listening.cancel()
 
@@ -71,6 +77,9 @@ class Driver:
         """Orders, until there is nobody left to give them."""
         while line := await self._lines.readline():
             order = json.loads(line)
+            if "ping" in order:
+                tell({"pong": order["ping"], "at_ns": clock.now()})
+                continue
             if "stop" in order:
                 break
             self._orders.put_nowait(order)
@@ -100,8 +109,8 @@ class Driver:
                 patience.reschedule(asyncio.get_running_loop().time() + SET_UP_S)
                 tell({"prepared": before}, wait=False)
 
-    async def _play(self, t0_ns: int) -> None:
-        self._stage.begin(t0_ns)
+    async def _play(self, t0_ns: int, *, ahead_ns: int) -> None:
+        self._stage.begin(t0_ns, ahead_ns=ahead_ns)
         self._cpu_s = time.process_time()
         ticking = [asyncio.create_task(self._flush()), asyncio.create_task(self._tell())]
         await asyncio.gather(*(client.play() for client in self._clients))
@@ -118,7 +127,7 @@ class Driver:
 
     async def _ask_finally(self, turns: int, *, within_s: float) -> None:
         """One client begins after the other: thousands of questions at once would only wait for one another."""
-        now = time.monotonic_ns()
+        now = clock.now()
         until_ns = now + round(within_s * 1e9)
         asking = (
             client.ask_finally(turns, from_ns=now + n * FINAL_NS, until_ns=until_ns)
@@ -191,12 +200,25 @@ def tell(news: dict[str, Any], *, wait: bool = True) -> None:
             line = line[os.write(_owner, line) :]
 
 
+def _settle_in(path: list[str]) -> None:
+    """On a worker of a cluster: nobody but the worker ends this process, so it dies with it; and there is no supervisor
+    that has allowed it many files. What the worker's Python finds, it finds first."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sys.path += [entry for entry in path if entry not in sys.path and Path(entry).exists()]
+
+
 async def _main(orders: Any) -> None:
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader(limit=1 << 24)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), orders)
     spec = msgspec.json.decode(await lines.readline(), type=Spec)
-    sys.path[:] = spec.path
+    if spec.elsewhere:
+        _settle_in(spec.path)
+    else:
+        sys.path[:] = spec.path
     try:
         await Driver(lines, spec).run()
     except WorkbenchError as error:

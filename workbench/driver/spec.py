@@ -54,6 +54,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     part: str
     path: list[str]
     """Where modules are found: the owner's ``sys.path``."""
+    elsewhere: bool = False
+    """It is played on a worker of a cluster: what its own Python finds comes before ``path``."""
     seed: int
     clients: int
     """In the whole run."""

@@ -8,6 +8,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from workbench.driver.clock import now as _now
+from workbench.driver.clock import true
 from workbench.driver.counts import Counts, StepCounts
 from workbench.driver.spec import Spec
 from workbench.history.recorder import Recorder
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 OPENING = 200
 """Connections that are being opened at once. A server that is asked for thousands refuses them, and measures nothing
 but the length of its queue; in an open loop latency counts from when each was due all the same."""
-
-_now = time.monotonic_ns
 
 
 class Patient(Protocol):
@@ -40,6 +40,8 @@ class Stage:
         self.spec, self.recorder = spec, recorder
         self.counts = Counts(steps=[StepCounts() for _ in spec.steps or ()])
         self.t0_ns = 0
+        self.ahead_ns = 0
+        """So much this clock is ahead of the owner's, in which messages say when they were sent."""
         self.stopped = False
         self.written = False
         """The record is closed: what arrives now is not kept."""
@@ -52,20 +54,20 @@ class Stage:
         self._timeout_ns = round(spec.timeout_s * 1e9)
         self._measured = (0.0, 0.0)  # when, and how busy so far: seconds
 
-    def begin(self, t0_ns: int) -> None:
-        """The clock starts at this moment of ``time.monotonic_ns``."""
-        self.t0_ns = t0_ns
+    def begin(self, t0_ns: int, *, ahead_ns: int = 0) -> None:
+        """The run starts at this moment of the driver's clock, which is so much ahead of the owner's."""
+        self.t0_ns, self.ahead_ns = t0_ns, ahead_ns
         self._measured = ((_now() - t0_ns) / 1e9, busy_s())
         self._expire()
 
     # --- the clock
 
     def at(self, when_ns: int, call: Any) -> None:
-        """Have something called at this moment of ``time.monotonic_ns``."""
-        self._alarm.at(when_ns / 1e9, call)
+        """Have something called at this moment of the driver's clock."""
+        self._alarm.at(true(when_ns) / 1e9, call)
 
     async def until(self, when_ns: int) -> None:
-        """Return at this moment of ``time.monotonic_ns``, or as soon as the run is stopped."""
+        """Return at this moment of the driver's clock, or as soon as the run is stopped."""
         if _now() >= when_ns or self.stopped:
             return
         sleeper = self._loop.create_future()
@@ -113,7 +115,7 @@ class Stage:
         """Record a message that arrived: an operation nobody asked."""
         if self.written or not self.t0_ns:
             return
-        sent = sent_ns - self.t0_ns
+        sent = sent_ns + self.ahead_ns - self.t0_ns
         self.recorder.add((client, workload, kind, key, value, sent, sent, _now() - self.t0_ns, "ok", ""))
         self.counts.received += 1
 

@@ -9,15 +9,14 @@ more than an answer) ends the streak.
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
+from workbench.driver.clock import now as _now
 from workbench.workloads.asking import Ask
 
 if TYPE_CHECKING:
     from workbench.driver.client import Client
 
-_now = time.monotonic_ns
 _new = tuple.__new__  # twice as fast as Ask(…)
 
 
@@ -31,7 +30,7 @@ class Streak:
         self._pose, self._name = self._connection.pose, client.name
         self._add, self._open = self._stage.recorder.add, self._stage.recorder.open
         self._counts, self._t0_ns, self._number = self._stage.counts, self._stage.t0_ns, client.number
-        self._steady_ns = client.steady_ns
+        self._steady_ns, self._ahead_ns = client.steady_ns, client.stage.ahead_ns
         self._asked: tuple[Any, ...] | None = None
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -91,7 +90,7 @@ class Streak:
             intended_ns = self._turns.take(now, idle=idle)
             kind, key, value, _ = self._client.next()
             t0, due_ns = self._t0_ns, now if intended_ns is None else intended_ns
-            ask = _new(Ask, (kind, key, value, due_ns))
+            ask = _new(Ask, (kind, key, value, due_ns - self._ahead_ns))
             self._asked = (self._number, self._name, kind, key, value, due_ns - t0, now - t0)
             self._open[self._number] = self._asked
         except Exception as error:

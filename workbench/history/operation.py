@@ -9,7 +9,9 @@ Outcome = Literal["ok", "fail", "info"]
 OUTCOMES: tuple[Outcome, ...] = ("ok", "fail", "info")
 """``ok`` it happened, ``fail`` it certainly did not, ``info`` it may have. A column stores the position."""
 
-DoubtKind = Literal["unproven", "saturated", "unsteady", "died", "interrupted", "damaged", "impossible"]
+DoubtKind = Literal[
+    "unproven", "saturated", "unsteady", "died", "interrupted", "damaged", "impossible", "lost", "clock"
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,7 +67,8 @@ class Doubt:
     ``unproven`` a fault showed no effect; ``saturated`` the client could not offer the load;
     ``unsteady`` the steady state was not met; ``died`` a service died unasked;
     ``interrupted`` the run was ended early; ``damaged`` a part of the record could not be read; ``impossible`` a fault
-    could not be made here.
+    could not be made here; ``lost`` a worker of a cluster that carried load was; ``clock`` too little is known of the
+    clock of one to tell what came first.
     """
 
     kind: DoubtKind

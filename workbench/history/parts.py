@@ -98,6 +98,14 @@ def scan(data: bytes) -> Part:
     return part
 
 
+def whole(data: bytes) -> int:
+    """How many bytes at the beginning are whole frames: what a file that is still written can be read up to."""
+    at = 0
+    while (head := _head(data, at)) is not None and at + _SIZE + head[0] <= len(data):
+        at += _SIZE + head[0]
+    return at
+
+
 def _head(data: bytes, at: int) -> tuple[int, int, int, int] | None:
     """Length, first row, rows and checksum of the frame that begins here, or None."""
     head = data[at : at + _HEAD.size]

@@ -41,7 +41,11 @@ class History:
     ``driver_rss_bytes`` (``before`` clients connect and at the ``end``, of all drivers), ``service_rss_bytes`` (of each
     service by its name, ``before`` and ``loaded``: right before the first fault or the end of the load).
     With a rate in steps, ``steps``: of each ``begin_s``, ``rate_hz``, ``due``, ``started``, ``late``,
-    ``driver_busy_s``. Of watching the services, ``sampling``: ``sample_s``, ``cpu_s``."""
+    ``driver_busy_s``. Of watching the services, ``sampling``: ``sample_s``, ``cpu_s``.
+    On a cluster, ``cluster`` (the address of its scheduler), ``workers`` (how many), and ``clocks``, of each driver:
+    ``worker``, ``host``, ``offset_s`` (how far its clock was ahead; operations are on the owner's), ``uncertainty_s``,
+    ``drift_s`` (by the end; None: not known), ``round_trip_s``, ``clients``, ``operations`` that returned, ``lost``
+    (those it told of that are not in the record)."""
     samples: Samples = field(default_factory=Samples)
     """What each service used when: CPU, memory, descriptors."""
     origin: Origin = field(default=Origin(), init=False, repr=False)
@@ -214,7 +218,9 @@ class History:
             return "an empty history: no operation was recorded"
         clients = len(np.unique(self.columns.client))
         counts = " · ".join(f"{self.count(o):,} {o}" for o in OUTCOMES if self.count(o))
-        text = f"{len(self):,} operations by {clients} clients in {self.duration_s:.1f} s: {counts}"
+        workers = self.facts.get("workers", 0)
+        spread = f" on {workers} worker{'s' * (workers != 1)}" * bool(workers)
+        text = f"{len(self):,} operations by {clients} clients{spread} in {self.duration_s:.1f} s: {counts}"
         if self.windows:
             text += "; " + ", ".join(map(str, self.windows))
         if lowered := self.facts.get("lowered"):

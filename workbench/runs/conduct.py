@@ -11,14 +11,14 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.driver import Counts, Drivers
+from workbench.driver import Counts, Drivers, Lost
 from workbench.errors import DriverError, HistoryError, ServiceError
 from workbench.faults import Planned, Repeated
 from workbench.history import Doubt, History, disk
 from workbench.history.folder import run_folder
 from workbench.history.recorder import cannot_write
 from workbench.history.samples import Samples
-from workbench.runs import guard
+from workbench.runs import guard, spread
 from workbench.runs.judging import died, load, saturated, unsteady
 from workbench.runs.live import Live
 from workbench.runs.plan import Plan, make_plan
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 FINAL_S = 10.0
 """How long final reads are tried."""
 
-_LEAD_NS = 20_000_000  # from "go" to the start of the clock: every driver has read it by then
 _LOOK_S = 0.05
 _BEFORE_S = 0.2  # so long before the first fault, or the end, services are weighed
 _HANG_S = 10.0  # a driver later than this behind its last time-out is taken for broken
@@ -48,10 +47,11 @@ def run(
     rate_hz: float | Steps | None = None,
     duration_s: float | None = None,
     seed: int = 7,
-    drivers: int = 1,
+    drivers: int | None = None,
     timeout_s: float = 1.0,
     steady: float = 0.99,
     opening_s: float = 0.0,
+    cluster: str = "",
 ) -> History:
     """Put clients on a stack, break what the schedule says, and return the record.
 
@@ -62,41 +62,51 @@ def run(
     coordinated omission). ``duration_s``: 8 if nothing is said, and with steps as long as these last. ``timeout_s``
     for each operation, after which its connection is replaced. ``opening_s``: so long from the start the clients of
     workloads whose connecting is an operation take to connect, one after the other, before anything else is asked.
-    ``drivers`` processes play the clients. ``steady`` is the share of operations, at least 20, that must be ok
-    before the first fault, else the run stops there.
+    ``drivers`` processes play the clients, one if nothing is said. ``steady`` is the share of operations, at least 20,
+    that must be ok before the first fault, else the run stops there.
     The same ``seed`` asks the same operations at the same times. Load is kept within what the profile allows, and
     against production it is refused, unless it was asked for twice (`workbench.guard`).
 
+    ``cluster`` is the address of a Dask scheduler ("tcp://…") whose workers carry the load, a driver on each if
+    ``drivers`` says nothing; "" is this machine. Their operations are in one record, on the clock of this process: how
+    far theirs is from it is measured before and after the run, and told in ``facts["clocks"]``; what clients of
+    different workers did closer together than that has no certain order. Workers must run the code that runs here.
+    On another machine they reach only services given by URLs, since links and what a stack starts listen on 127.0.0.1;
+    then there can be no faults either, which act on links.
+
     Whatever happened, every fault is healed and every driver has ended when this returns or raises. What makes the
-    record undecidable (an unproven fault, a saturated driver, a service that died, Ctrl-C ...) is a `Doubt` in it.
+    record undecidable (an unproven fault, a saturated driver, a worker that is lost in the middle, a service that
+    died, Ctrl-C ...) is a `Doubt` in it.
 
     Raises `UsageError` before anything starts; `DriverError`, `FaultError` and `HistoryError` when load, fault or
     record cannot be made. What was recorded until then stays in the outputs folder and can be read.
     """
     several = len(workload) if isinstance(workload, list | tuple) else 1
-    kept = guard.allowed(clients=clients, drivers=drivers, rate_hz=rate_hz, workloads=several)
-    plan = make_plan(
-        stack,
-        workload,
-        faults=faults,
-        clients=kept.clients,
-        rate_hz=kept.rate_hz,
-        duration_s=duration_s,
-        seed=seed,
-        drivers=kept.drivers,
-        timeout_s=timeout_s,
-        steady=steady,
-        opening_s=opening_s,
-    )
-    plan = replace(plan, closed=kept.closed)
-    folder = _new_folder()
-    lowered = {"lowered": kept.lowered} if kept.lowered else {}
-    disk.begin(folder, {**plan.facts(), **lowered, "started": datetime.now(UTC).isoformat(timespec="milliseconds")})
-    live = Live(duration_s=plan.duration_s)
-    try:
-        return _Run(stack, plan, folder, live).conduct()
-    finally:
-        live.close()
+    kept = guard.allowed(clients=clients, drivers=1 if drivers is None else drivers, rate_hz=rate_hz, workloads=several)
+    with spread.joined(cluster) as joined:
+        plan = make_plan(
+            stack,
+            workload,
+            faults=faults,
+            clients=kept.clients,
+            rate_hz=kept.rate_hz,
+            duration_s=duration_s,
+            seed=seed,
+            drivers=spread.drivers_of(joined, None if drivers is None else kept.drivers, clients=kept.clients),
+            timeout_s=timeout_s,
+            steady=steady,
+            opening_s=opening_s,
+            cluster=joined,
+        )
+        plan = replace(plan, closed=kept.closed)
+        folder = _new_folder()
+        lowered = {"lowered": kept.lowered} if kept.lowered else {}
+        disk.begin(folder, {**plan.facts(), **lowered, "started": datetime.now(UTC).isoformat(timespec="milliseconds")})
+        live = Live(duration_s=plan.duration_s, workers=plan.workers)
+        try:
+            return _Run(stack, plan, folder, live).conduct()
+        finally:
+            live.close()
 
 
 class _Run:
@@ -114,12 +124,14 @@ class _Run:
         log = self._folder.parent / "logs" / f"{self._folder.name.replace('history', 'drivers')}.log"
         log.parent.mkdir(exist_ok=True)
         try:
-            self._drivers = drivers = Drivers(self._stack, self._plan.specs(self._stack, self._folder), log=log)
+            specs = self._plan.specs(self._stack, self._folder)
+            self._drivers = drivers = Drivers(self._stack, specs, log=log, cluster=self._plan.cluster)
             import pyarrow.parquet  # noqa: F401  # while the drivers start: the record will need it at the end
 
             drivers.wait_ready(self._live.show_prepared)
             self._weigh("before")
-            self._t0_ns = time.monotonic_ns() + _LEAD_NS
+            drivers.compare_clocks()
+            self._t0_ns = time.monotonic_ns() + drivers.lead_ns
             drivers.go(self._t0_ns)
             self._sampler = Sampler(self._stack, self._folder, t0_ns=self._t0_ns)
             self._sampler.start()
@@ -128,11 +140,16 @@ class _Run:
             )
             self._schedule.start()
             if self._watch(drivers, self._schedule):
+                drivers.compare_clocks_again()
                 drivers.ask_finally(within_s=FINAL_S)
                 drivers.end(within_s=FINAL_S + 2 * self._plan.timeout_s + 1)
                 self._look_for_deaths()
         except KeyboardInterrupt:
             self._doubts.append(Doubt("interrupted", f"The run was interrupted after {max(0.0, self._now()):.1f} s."))
+        except Lost as error:
+            if not self._t0_ns:
+                raise
+            self._doubts.append(Doubt("lost", f"After {max(0.0, self._now()):.1f} s the run was ended. {error}"))
         finally:
             try:
                 if self._schedule is not None:
@@ -205,12 +222,20 @@ class _Run:
         if lost or any(part.damaged for part in parts):
             doubts.append(disk.damage(lost))
         facts = disk.facts_of(self._folder) | {"lost_rows": lost, "path": str(self._folder)} | load(self._plan, counts)
+        columns = disk.columns_of(rows)
+        if drivers is not None and self._plan.cluster is not None:
+            facts["clocks"], uncertain = spread.clocks(drivers, columns)
+            doubts += uncertain
+            if not any(doubt.kind == "lost" for doubt in doubts):
+                doubts += [
+                    Doubt("lost", f"The load driver on {lost} (at the end of the run).") for lost in drivers.lost
+                ]
         facts["service_rss_bytes"] = self._weights
         if self._sampler is not None:
             facts["sampling"] = self._sampler.facts()
         windows = self._schedule.windows if self._schedule else ()
         seen = Samples.read(self._folder)
-        history = History(disk.columns_of(rows), windows, tuple(doubts), facts, seen)
+        history = History(columns, windows, tuple(doubts), facts, seen)
         if drivers is not None and drivers.failures:
             return history
         try:

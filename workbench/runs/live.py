@@ -16,8 +16,9 @@ EVERY_S = 0.2
 class Live:
     """Told as often as one likes; tells on about five times a second."""
 
-    def __init__(self, *, duration_s: float) -> None:
+    def __init__(self, *, duration_s: float, workers: int = 0) -> None:
         self._duration_s = duration_s
+        self._where = f" · on {workers} worker{'s' * (workers != 1)}" * bool(workers)
         self._next = 0.0
         self._before = (time.monotonic(), 0)
         self._line = _line()
@@ -42,6 +43,7 @@ class Live:
         if self._line is not None:
             text = f"{t:.1f} of {self._duration_s:g} s · {rate:,.0f} operations/s · {counts.ok:,} ok"
             text += f" · {counts.fail:,} fail" * bool(counts.fail) + f" · {counts.info:,} info" * bool(counts.info)
+            text += self._where
             self._line.update(_Text(f"{text} · {fault}" if fault else text))
 
     def show_prepared(self, prepared: int) -> None:

@@ -16,11 +16,13 @@ from workbench.driver import Share, Spec, Step
 from workbench.errors import UnknownService, UsageError
 from workbench.faults import Planned, Repeated, expand
 from workbench.runs.descriptors import check_descriptors
+from workbench.runs.spread import check_reach
 from workbench.runs.steps import Steps
 from workbench.stack.inflicted import held_by
 
 if TYPE_CHECKING:
-    from workbench.stack import Stack
+    from workbench.driver import Cluster
+    from workbench.stack import Running, Stack
     from workbench.workloads import Workload
 
 MOST_CLIENTS = 10_000
@@ -42,6 +44,8 @@ class Plan:
     timeout_s: float
     steady: float
     opening_s: float
+    cluster: Cluster | None = None
+    direct: bool = False  # clients reach services themselves, not through the links of the stack
     closed: bool = False  # clients ask when they are answered; a rate, if there is one, is a limit
 
     def facts(self) -> dict[str, Any]:
@@ -57,7 +61,12 @@ class Plan:
             "workloads": [workload.name for workload in self.workloads],
             "faults": [str(planned) for planned in self.faults],
             "lost_rows": 0,
-        }
+        } | ({} if self.cluster is None else {"cluster": self.cluster.address, "workers": self.workers})
+
+    @property
+    def workers(self) -> int:
+        """So many workers of the cluster play clients."""
+        return 0 if self.cluster is None else min(self.drivers, len(self.cluster.workers))
 
     @property
     def steps(self) -> list[Step] | None:
@@ -87,7 +96,7 @@ class Plan:
                     shares[driver].append(
                         Share(
                             workload=Share.dump(workload),
-                            urls=_urls(workload, stack),
+                            urls=_urls(workload, stack, direct=self.direct),
                             run=f"{run}{i}",
                             clients=[mine[rank] for rank in ranks],
                             ranks=ranks,
@@ -124,6 +133,7 @@ def make_plan(
     timeout_s: float,
     steady: float,
     opening_s: float = 0.0,
+    cluster: Cluster | None = None,
 ) -> Plan:
     """Raises `UsageError` that says what makes no sense."""
     if isinstance(stack, type) or not hasattr(stack, "inflict"):
@@ -151,7 +161,21 @@ def make_plan(
             )
     planned = expand(faults, duration_s=duration_s)
     _check_faults(planned, stack)
-    return Plan(workloads, tuple(planned), clients, rate_hz, duration_s, seed, drivers, timeout_s, steady, opening_s)
+    direct = check_reach(cluster, workloads, stack, planned)
+    return Plan(
+        workloads,
+        tuple(planned),
+        clients,
+        rate_hz,
+        duration_s,
+        seed,
+        drivers,
+        timeout_s,
+        steady,
+        opening_s,
+        cluster=cluster,
+        direct=direct,
+    )
 
 
 def _duration(rate_hz: float | Steps | None, duration_s: float | None, opening_s: float) -> float:
@@ -215,14 +239,21 @@ def _check(workload: Workload, stack: Stack) -> None:
             )
 
 
-def _urls(workload: Workload, stack: Stack) -> dict[str, str]:
+def _urls(workload: Workload, stack: Stack, *, direct: bool) -> dict[str, str]:
     """Of each service it needs and all of its group; through the links of a named group of clients, "clients name"."""
     return {
-        name if source == "client" else f"{source} {name}": stack.url(name, source=source)
+        name if source == "client" else f"{source} {name}": _itself(stack[name])
+        if direct
+        else stack.url(name, source=source)
         for source in _sources(workload)
         for service in workload.services
         for name in stack.group(service)
     }
+
+
+def _itself(running: Running) -> str:
+    """The address of a service, past the links."""
+    return running.service.url(running.place, host=running.host, port=running.port)
 
 
 def _sources(workload: Workload) -> tuple[str, ...]:
