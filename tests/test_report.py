@@ -129,7 +129,7 @@ def read(path: Path) -> tuple[str, Requests]:
 def test_the_first_screen_holds_title_verdicts_and_surroundings(run):
     index = report.write(run)
     text, _ = read(run / "tour" / "report.html")
-    first = text[: text.index('<section class="notebook">')]
+    first = text[: text.index('<section class="notebook"')]
     for part in (
         "<h1>What is left?</h1>",
         "<em>abstract</em>",
@@ -270,7 +270,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 def rendered(tmp_path: Path, *cells: dict) -> str:
     path = tmp_path / "notebook.ipynb"
     path.write_text(json.dumps({"cells": [{"cell_type": "markdown", "source": "# T"}, *cells]}))
-    return render(path)[1]
+    return str(render(path))
 
 
 def code(source: str, *outputs: dict) -> dict:
@@ -377,9 +377,7 @@ def test_whatever_a_terminal_would_get_a_page_stays_whole(text):
     assert re.sub(r"</?span[^<>]*>", "", shown).count("<") == 0
 
 
-def test_the_first_picture_stands_on_the_first_screen():
-    from workbench.report.notebook import first_picture
-
-    page = '<p>words</p><img class="picture" src="data:a" alt="one"><img class="picture" src="data:b" alt="two">'
-    assert first_picture(page) == '<img class="picture" src="data:a" alt="one">'
-    assert first_picture("<p>no picture</p>") == ""
+def test_the_first_picture_stands_on_the_first_screen(run):
+    report.write(run)
+    text, _ = read(run / "tour" / "report.html")
+    assert '<img class="picture"' in text[: text.index('<section class="notebook"')]

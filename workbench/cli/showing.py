@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from workbench import report
+from workbench import report, results
 from workbench.cli.project import Project
-from workbench.errors import ParameterError
+from workbench.errors import ParameterError, WorkbenchError
 from workbench.records import find_run
+from workbench.report.pdf import print_pages
 
 
 def list_all(expression: str | None, *, tags: Sequence[str] = ()) -> None:
@@ -51,14 +52,23 @@ def show_one(name: str) -> None:
     console.print(table)
 
 
-def rebuild(folder: Path) -> None:
-    """Make a run's pages anew and print the path of its index. Raises `UsageError` if there is no such run."""
-    place = find_run(folder, outputs=Project.find().outputs)
-    from workbench import results
+def rebuild(folder: Path, *, pdf: bool = False) -> None:
+    """Make anew what is derived of a run, or of one notebook in it, and print the path of its page.
 
-    index = report.write(place)
-    results.write_derived(place)
-    _console().print(str(index), soft_wrap=True, markup=False)
+    Raises `UsageError` if there is no such run; with ``pdf`` `ProgramMissing` if there is no Chromium to print with.
+    """
+    place = find_run(folder, outputs=Project.find().outputs)
+    try:
+        page = report.write(place)
+        if page.name == report.INDEX:  # of a whole run
+            results.write_derived(place)
+    except OSError as error:
+        raise WorkbenchError(
+            f"The pages of {place} cannot be written: {error.strerror}. Free some space, or copy the folder to where "
+            "you may write, and say 'workbench report' with that path."
+        ) from error
+    for path in [page, *(print_pages(report.pages(place)) if pdf else ())]:
+        _console().print(str(path), soft_wrap=True, markup=False)
 
 
 def _table(*headings: str) -> Table:

@@ -1,66 +1,56 @@
 """The pages: one per notebook and one for the run, rebuilt at any time from what a run left on disk.
 
-A page is one file. It needs no network, no JavaScript and no font, and its Content-Security-Policy lets the browser
-request nothing at all.
+A page is one file of at most a megabyte. It needs no network, no JavaScript and no font, and its
+Content-Security-Policy lets the browser request nothing at all. The same record gives the same bytes.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from workbench.errors import UsageError
-from workbench.history import whole
-from workbench.records import Note, Run, read_run
-from workbench.redact import Redactor
-from workbench.report.logs import collect
+from workbench.records import Note, Run, read_run, when
+from workbench.report.page import INDEX, PAGE, write_index, write_notebook
 
-PAGE = "report.html"
-INDEX = "index.html"
 RESULTS = "results.json"
 
 
 def write(run_folder: Path) -> Path:
     """Write ``report.html`` for every notebook of a run, and ``index.html``; the path of the latter.
 
-    Raises `UsageError` if the folder holds no run.
+    A run made by hand is one notebook and has no index: the path is that of its page. So it is for the folder of one
+    notebook inside a run, of which only that page is written. Raises `UsageError` if the folder holds no run.
     """
-    run = read_run(run_folder)
-    if not run.notes:
-        raise UsageError(f"{run_folder} holds no run: neither a {RESULTS} nor a folder with a notebook.ipynb is in it.")
+    run, only = _run(run_folder)
+    page = run_folder / INDEX
     for note in run.notes:
-        if (note.folder / "notebook.ipynb").exists():
-            write_notebook(note)
-    index = run_folder / INDEX
-    _keep(index, _render("index.html.j2", run=run, notes=run.notes, headline=run.headline))
-    return index
+        if (note.folder / "notebook.ipynb").exists() and (only is None or note.folder.resolve() == only):
+            page = write_notebook(note, run=run)
+    return page if only is not None else write_index(run)
 
 
-def write_notebook(note: Note) -> Path:
-    """Write the page of one notebook; its path."""
-    from markupsafe import Markup
-
-    from workbench.report.notebook import first_picture, render
-
-    lead, body = map(Markup, render(note.folder / "notebook.ipynb"))
-    picture = Markup(first_picture(body))
-    page = note.folder / PAGE
-    book = collect(note.folder, Redactor.known(note.parameters))
-    _keep(page, _render("notebook.html.j2", note=note, lead=lead, picture=picture, body=body, book=book))
-    return page
+def pages(run_folder: Path) -> list[Path]:
+    """The pages of notebooks that `write` has written, those of a single notebook's folder as well."""
+    run, only = _run(run_folder)
+    found = [note.folder / PAGE for note in run.notes if only is None or note.folder.resolve() == only]
+    return [page for page in found if page.exists()]
 
 
-def _render(template: str, **values: Any) -> str:
-    import jinja2
+def _run(folder: Path) -> tuple[Run, Path | None]:
+    """The run a folder belongs to, and the folder of the one notebook that is meant if it is not the whole run."""
+    beside = folder.resolve()
+    if (beside / "verdict.json").exists() or (beside / "notebook.ipynb").exists():
+        inside = when(beside.parent.name) or (beside.parent / RESULTS).exists()  # and not made by hand
+        run = read_run(beside.parent if inside else beside)
+        if any(note.folder.resolve() == beside for note in run.notes):
+            return run, beside
+    run = read_run(folder)
+    if not run.notes:
+        raise UsageError(
+            f"{folder} holds no run: neither a {RESULTS} nor a folder with a notebook.ipynb or a verdict.json is in "
+            "it. Name a folder of outputs, a folder of a notebook inside one, or 'latest'."
+        )
+    return run, None
 
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
-    kinds = jinja2.select_autoescape(enabled_extensions=("j2",), default=True)
-    environment = jinja2.Environment(loader=loader, autoescape=kinds, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template(template).render(**values)
 
-
-def _keep(path: Path, text: str) -> None:
-    whole.write(path, text.encode(errors="replace"))
-
-
-__all__ = ["INDEX", "PAGE", "RESULTS", "Note", "Run", "read_run", "write", "write_notebook"]
+__all__ = ["INDEX", "PAGE", "RESULTS", "Note", "Run", "pages", "read_run", "write", "write_index", "write_notebook"]

@@ -24,6 +24,9 @@ from workbench.redact import Redactor
 MOST_BYTES = 60_000
 """Of each log on a page."""
 
+MOST_IN_ALL = 300_000
+"""Bytes of all logs together."""
+
 MOST_READ = 4 << 20
 """Bytes at the end of each log in which this is looked for."""
 
@@ -75,13 +78,19 @@ class _Line:
     text: str
 
 
-def collect(folder: Path, redactor: Redactor) -> Book | None:
-    """The logs in a notebook's folder; None if no service left any."""
-    runs = sorted((path for path in folder.glob("history*") if path.is_dir()), key=_number)
+def runs_of(folder: Path) -> list[Path]:
+    """The records of a notebook's runs, in the order in which they were begun."""
+    return sorted((path for path in folder.glob("history*") if path.is_dir()), key=_number)
+
+
+def collect(folder: Path, redactor: Redactor, *, most: int = MOST_IN_ALL) -> Book | None:
+    """The logs in a notebook's folder, at most so many bytes of them; None if no service left any."""
+    runs = runs_of(folder)
     arrivals = [read_arrivals(run) for run in runs]
     windows = [windows_of(run) for run in runs]
     names = list(dict.fromkeys(chain(_told(folder), (one.log for run in arrivals for one in run.values()))))
     edges = [sorted({edge for one in mine for edge in (one.began, one.healed) if edge is not None}) for mine in windows]
+    share = min(MOST_BYTES, most // max(1, len(names)))
     kept: list[_Line] = []
     labels: list[str] = []
     lines = grave = 0
@@ -91,7 +100,7 @@ def collect(folder: Path, redactor: Redactor) -> Book | None:
         if mine:
             labels.append(Path(name).stem)
             lines, grave = lines + mine[-1].number, grave + sum(line.level != "" for line in mine)
-            kept += _chosen(mine, edges)
+            kept += _chosen(mine, edges, share)
     if not kept:
         return None
     rows = _rows(kept, [run.name for run in runs], windows, redactor)
@@ -124,7 +133,7 @@ def _lines(path: Path, arrived: Sequence[Arrived | None], *, log: int) -> Iterat
         yield _Line(run, at if at < math.inf else -math.inf, log, number, level_of(text), text)
 
 
-def _chosen(lines: list[_Line], edges: Sequence[Sequence[float]]) -> list[_Line]:
+def _chosen(lines: list[_Line], edges: Sequence[Sequence[float]], most: int) -> list[_Line]:
     """Those that are shown of one log, in their order."""
 
     def away(line: _Line) -> float:
@@ -137,7 +146,7 @@ def _chosen(lines: list[_Line], edges: Sequence[Sequence[float]]) -> list[_Line]
         reversed(lines),
     )
     chosen = {line.number for line in lines[:_FIRST]}
-    left: float = MOST_BYTES
+    left: float = most
     for share, way in zip(_SHARES, ways, strict=True):
         room = share * left
         for line in way:

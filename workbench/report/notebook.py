@@ -6,38 +6,81 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workbench.report import ansi
+from workbench.report.markup import inert, shows
+from workbench.report.outline import Heading, Outline
+from workbench.report.pictures import Picture
+
+LONGEST = 40_000
+"""Characters of a text that one cell has written; of a longer one its beginning and its end are shown."""
 
 _TITLE = re.compile(r"\A\s*# [^\n]*\n*")
 _HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
-_SCRIPT = re.compile(r"<script\b.*?</script\s*>", re.IGNORECASE | re.DOTALL)
-_LEADS_AWAY = re.compile(r"</?(?:script|meta|base|link|iframe|object|embed|form)\b[^>]*>?", re.IGNORECASE)
 _ATTACHMENT = re.compile(r"\(attachment:([^)\s]+)\)")
-_PICTURE = re.compile(r'<img class="picture"[^>]*>')
 _VERDICT_TABLE = '<div role="status" aria-label='
-_PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+_PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif")
+_TAKEN = ("top", "claims", "refuted", "picture", "faults", "logs", "check", "contents")
+"""Places on a page that are not the notebook's."""
 
 
-def render(path: Path) -> tuple[str, str]:
-    """The prose under the title, and everything after it, as two pieces of HTML."""
-    cells = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))["cells"]
-    page = _Page()
-    pieces = [page.cell(cell, first=number == 0) for number, cell in enumerate(cells)]
-    lead = 1 if cells and cells[0]["cell_type"] == "markdown" else 0
-    return "\n".join(pieces[:lead]), "\n".join(pieces[lead:])
+@dataclass(slots=True)
+class Piece:
+    """What stands on a page for one cell's prose, code or output, under a heading. A frame is what holds pieces."""
+
+    what: str  # "frame", "prose", "code", "text", "table", "picture"
+    content: str | Picture
+    heading: str = ""
+
+    def __str__(self) -> str:
+        return str(self.content)
 
 
-def first_picture(markup: str) -> str:
-    """The first picture of a rendered notebook, empty if there is none."""
-    picture = _PICTURE.search(markup)
-    return picture[0] if picture else ""
+@dataclass(slots=True)
+class Body:
+    """``lead`` is the prose under the title, ``pieces`` is everything after it.
+
+    ``first`` is the first of its pictures, which stands on the first screen as well, and ``absent`` the sentence there
+    if it is too large for that.
+    """
+
+    lead: str = ""
+    pieces: list[Piece] = field(default_factory=list)
+    headings: list[Heading] = field(default_factory=list)
+    first: Picture | None = None
+    absent: str = ""
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """In their order."""
+        return [piece.content for piece in self.pieces if isinstance(piece.content, Picture)]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.pieces))
+
+
+def render(path: Path) -> Body:
+    """The notebook in that file. Raises `OSError` or `ValueError` if it cannot be read."""
+    notebook = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list):
+        raise ValueError("it holds no cells")
+    page, body = _Page(), Body()
+    for number, cell in enumerate(one for one in cells if isinstance(one, dict)):
+        pieces = list(page.cell(cell, first=number == 0))
+        if number == 0 and cell.get("cell_type") == "markdown":
+            body.lead = "\n".join(map(str, pieces))
+        else:
+            body.pieces += pieces
+    body.headings = page.outline.headings
+    body.first = next(iter(body.pictures), None)
+    return body
 
 
 class _Page:
@@ -49,50 +92,75 @@ class _Page:
         self._markdown: Callable[[str], Any] = mistune.create_markdown(escape=False, plugins=["table", "strikethrough"])
         self._colour = _colourer()
         self._heading = "the title"
+        self.outline = Outline(*_TAKEN)
 
-    def cell(self, cell: Mapping[str, Any], *, first: bool) -> str:
+    def cell(self, cell: Mapping[str, Any], *, first: bool) -> Iterator[Piece]:
         source = _text(cell.get("source"))
-        if cell["cell_type"] == "markdown":
+        if cell.get("cell_type") == "markdown":
             if headings := _HEADING.findall(source):
                 self._heading = headings[-1]
-            return self._prose(_TITLE.sub("", source) if first else source, cell.get("attachments", {}))
-        if cell["cell_type"] != "code":
-            return ""
-        code = f'<pre class="code">{self._colour(source)}</pre>' if source.strip() else ""
-        outputs = "\n".join(filter(None, map(self._output, cell.get("outputs", ()))))
-        return f'<div class="cell">\n{code}\n{outputs}\n</div>'
+            source = _TITLE.sub("", source) if first else source
+            if source.strip():
+                yield self._prose(source, cell.get("attachments") or {})
+        elif cell.get("cell_type") == "code":
+            pieces = [Piece("code", f'<pre class="code">{self._colour(source)}</pre>')] if source.strip() else []
+            pieces += filter(None, map(self._output, cell.get("outputs") or ()))
+            if pieces:
+                yield from (Piece("frame", '<div class="cell">'), *pieces, Piece("frame", "</div>"))
 
-    def _prose(self, source: str, attachments: Mapping[str, Mapping[str, str]]) -> str:
+    def _prose(self, source: str, attachments: Mapping[str, Mapping[str, str]]) -> Piece:
         def inside(match: re.Match[str]) -> str:
             kind, data = next(iter(attachments.get(match[1], {}).items()), ("", ""))
             return f"(data:{kind};base64,{_text(data)})" if kind else match[0]
 
-        return f'<div class="prose">{_inert(self._markdown(_ATTACHMENT.sub(inside, source)))}</div>'
+        markup = inert(self._markdown(_ATTACHMENT.sub(inside, source)), heading=self._heading)
+        return Piece("prose", f'<div class="prose">{self.outline.over(markup)}</div>', self._heading)
 
-    def _output(self, output: Mapping[str, Any]) -> str:
-        match output["output_type"]:
+    def _output(self, output: Mapping[str, Any]) -> Piece | None:
+        match output.get("output_type"):
             case "stream":
-                return _words(_text(output["text"]), "stderr" if output["name"] == "stderr" else "")
+                return self._words(_text(output.get("text")), "stderr" if output.get("name") == "stderr" else "")
             case "error":
                 lines = output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
-                return _words("\n".join(lines), "error")
-        data, about = output.get("data", {}), output.get("metadata", {})
+                return self._words("\n".join(map(str, lines)), "error")
+        data, about = output.get("data") or {}, output.get("metadata") or {}
         if "text/html" in data:
             markup = _text(data["text/html"])
             # The page begins with the verdict table; in the notebook's flow it would stand there a second time.
-            return "" if _VERDICT_TABLE in markup else f'<div class="rich">{_inert(markup)}</div>'
+            if _VERDICT_TABLE in markup:
+                return None
+            markup = inert(markup, heading=self._heading)
+            if shows(markup):
+                return Piece("table", f'<div class="rich">{self.outline.over(markup)}</div>', self._heading)
         for kind in _PICTURES:
             if kind in data:
-                return self._picture(kind, _text(data[kind]), about.get(kind, {}).get("alt") or about.get("alt"))
+                told = (about.get(kind) or {}).get("alt") or about.get("alt")
+                return Piece("picture", self._picture(kind, _text(data[kind]), told), self._heading)
         if "text/markdown" in data:
             return self._prose(_text(data["text/markdown"]), {})
-        return _words(_text(data["text/plain"]), "") if "text/plain" in data else ""
+        return self._words(_text(data["text/plain"]), "") if "text/plain" in data else None
 
-    def _picture(self, kind: str, data: str, description: str | None) -> str:
+    def _picture(self, kind: str, data: str, told: str | None) -> Picture:
         if kind == "image/svg+xml":
-            data = base64.b64encode(data.encode()).decode()
-        alt = html.escape(description or f"Picture under “{self._heading}”")
-        return f'<img class="picture" src="data:{kind};base64,{"".join(data.split())}" alt="{alt}">'
+            data = base64.b64encode(data.encode(errors="replace")).decode()
+        return Picture(kind, "".join(data.split()), str(told or f"Picture under “{self._heading}”"))
+
+    def _words(self, text: str, kind: str) -> Piece | None:
+        if not text.strip():
+            return None
+        kinds = f"words {kind}".strip()
+        return Piece("text", f'<pre class="{kinds}">{ansi.to_html(_cut(text.rstrip()))}</pre>', self._heading)
+
+
+def _cut(text: str) -> str:
+    """A long text without its middle, and what is missing said where it would stand."""
+    if len(text) <= LONGEST:
+        return text
+    first, last = text[: LONGEST * 2 // 3], text[-LONGEST // 3 :]
+    first, last = first[: first.rfind("\n") + 1] or first, last[last.find("\n") + 1 :] or last
+    missing = len(text) - len(first) - len(last)
+    rule = "─" * 3
+    return f"{first}\n{rule} {missing:,} characters are left out here; the executed notebook has them {rule}\n\n{last}"
 
 
 def _colourer() -> Callable[[str], str]:
@@ -103,22 +171,11 @@ def _colourer() -> Callable[[str], str]:
     lexer, formatter = PythonLexer(stripnl=True), HtmlFormatter(nowrap=True)
 
     def colour(source: str) -> str:
-        return str(highlight(source, lexer, formatter)).rstrip("\n")
+        return str(highlight(_cut(source), lexer, formatter)).rstrip("\n")
 
     return colour
 
 
-def _words(text: str, kind: str) -> str:
-    kinds = f"words {kind}".strip()
-    return f'<pre class="{kinds}">{ansi.to_html(text.rstrip())}</pre>' if text.strip() else ""
-
-
-def _inert(markup: str) -> str:
-    """Without scripts, which the page's policy would stop anyway, and what may lead away from the page, which it would
-    not: a refresh, a base, a form, a link fetched ahead."""
-    return _LEADS_AWAY.sub("", _SCRIPT.sub("", markup))
-
-
 def _text(lines: str | Sequence[str] | None) -> str:
     """nbformat keeps texts as one string or as a list of lines."""
-    return lines if isinstance(lines, str) else "".join(lines or ())
+    return lines if isinstance(lines, str) else "".join(map(str, lines or ()))
