@@ -119,8 +119,5 @@ def _tell_seal(console: Any, seal: Seal) -> None:
         console.print(f"  · {each}", style="dim", markup=False, soft_wrap=True)
     if (more := len(seal.beside) - _MOST) > 0:
         console.print(f"  · and {more} more files that came after the seal", style="dim", markup=False)
-    if not seal.sealed:
-        console.print("  ? no chain", style="yellow", markup=False)
-    else:
-        state = "broken" if seal.breaks else "whole"
-        console.print(f"  chain {state}, head {seal.head}", markup=False, soft_wrap=True)
+    state = "none" if not seal.sealed else f"{'broken' if seal.breaks else 'whole'}, head {seal.head or 'torn'}"
+    console.print(f"  chain: {state}", style="" if seal.sealed else "yellow", markup=False, soft_wrap=True)

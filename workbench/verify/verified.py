@@ -106,15 +106,17 @@ class Verified:
             found.append("the run was cut off before it was sealed; its verdicts are unknown")
         elif self.seal is not None and not self.seal.sealed:
             found.append("the run has no chain: it was kept by an older version, or the chain was removed")
-        for one in self.notes:
-            found += [f"{one.note.name}: {why}" if self.seal else why for why in one.unsure]
-        if vague := [claim.name for claim in self.claims if claim.state == "unsure"]:
+        for why in dict.fromkeys(why for one in self.notes for why in one.unsure):
+            names = ", ".join(one.note.name for one in self.notes if why in one.unsure)
+            found.append(f"{names}: {why}" if self.seal else why)
+        sure = [one for one in self.notes if not one.unsure]
+        if vague := [claim.name for one in sure for claim in one.claims if claim.state == "unsure"]:
             found.append(f"{_count(len(vague), 'claim')} cannot be confirmed ({', '.join(vague)})")
         return found
 
     @property
     def exit_code(self) -> int:
-        """0: whole, and every claim agrees. 1: changed, or one does not. 6: nothing contradicts, yet not all is sure."""
+        """0: whole, and every claim agrees. 1: changed, or one does not. 6: nothing contradicts, not all is sure."""
         if self.breaks or self.meets_noted is False or any(claim.state == "differs" for claim in self.claims):
             return ClaimRefuted.exit_code
         return ClaimUnknown.exit_code if self.unsure else 0
