@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from workbench import chain
 from workbench.execute.ending import VERDICT_FILE, Ended, Job
 from workbench.records import read_json
 from workbench.redact import Redactor
@@ -115,8 +116,10 @@ class Screen:
                 self._console.print(f"[dim]What there is of it: {escape(str(_near(each.job.folder)))}[/]\n")
         if summed := _summed(ended):
             self._console.print(summed)
+        if head := chain.head(page.parent):
+            self._console.print(f"[dim]The head of its chain, to be noted elsewhere: {escape(head)}[/]", soft_wrap=True)
         if any(each.exit_code for each in ended):
-            self._console.print(f"[dim]{LOOK}[/]")
+            self._console.print(f"[dim]{LOOK}[/]", soft_wrap=True)
         self._console.print(str(_near(page)), soft_wrap=True, markup=False)
 
     def _say(self, job: Job, markup: str) -> None:

@@ -52,7 +52,7 @@ def _suite(note: Note, run: Run, redactor: Redactor) -> TestSuite:
 
 
 def properties(note: Note, run: Run) -> Iterator[tuple[str, Any]]:
-    """What was asked, with what it was made, and the head of its chain, which someone may have noted elsewhere."""
+    """What was asked, with what it was made, and the heads of the chains: noted here, they tell a forger later."""
     yield "title", note.title
     yield "verdict", note.verdict
     for name, value in note.parameters.items():
@@ -63,17 +63,10 @@ def properties(note: Note, run: Run) -> Iterator[tuple[str, Any]]:
         yield "seed", note.environment["seed"]
     if note.facts:
         yield "made with", " · ".join(note.facts)
-    if head := head_of(note, run):
-        yield "chain head", head
-
-
-def head_of(note: Note, run: Run) -> str | None:
-    """The head of a notebook's chain, as the results tell it."""
-    for entry in run.results.get("notebooks") or ():
-        if isinstance(entry, dict) and entry.get("folder", entry.get("name")) == note.folder.name:
-            head = entry.get("head")
-            return head if isinstance(head, str) else None
-    return None
+    if note.head:
+        yield "chain head", note.head
+    if run.head and not run.by_hand:
+        yield "chain head of the run", run.head
 
 
 def _case(note: Note, claim: Claim, redactor: Redactor) -> TestCase:
@@ -126,7 +119,9 @@ def _named(note: Note, name: str, sentence: str, redactor: Redactor, *, scenario
 
 def _hides_its_end(note: Note) -> bool:
     """Whether it ended red and none of its claims shows that."""
-    return all(claim.verdict == "held" for claim in note.claims) and (note.verdict != "held" or bool(note.reason))
+    if note.claims and note.verdict == "held" and not note.reason:
+        return False
+    return all(claim.verdict == "held" for claim in note.claims)
 
 
 def _timestamp(note: Note, run: Run) -> str:

@@ -101,6 +101,8 @@ def _head(run: Run, redactor: Redactor) -> str:
     lines.append(" · ".join(fact for fact in facts if fact))
     if run.command:
         lines += ["", f"<code>{html.escape(clean(redactor.text(run.command)))}</code>"]
+    if run.head:
+        lines += ["", f"The head of its chain: <code>{html.escape(run.head)}</code>"]
     return "\n".join(lines) + "\n"
 
 
