@@ -73,14 +73,15 @@ class Picture(Figure):
     alt: str = ""
 
     def png(self) -> bytes:
-        """The picture as PNG, 1440 × 461 pixels; its alternative text is in the file's metadata."""
+        """The picture as PNG, 1440 × 461 pixels unless it is a `canvas`; its alternative text is in the metadata."""
         held = io.BytesIO()
         with matplotlib.rc_context(_RC):
             self.savefig(held, format="png", metadata={"Description": self.alt, "Software": "workbench"})
         return held.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        size = {"width": int(WIDTH * 96), "height": int(HEIGHT * 96)}
+        width, height = self.get_size_inches()
+        size = {"width": int(width * 96), "height": int(height * 96)}
         return {"image/png": self.png(), "text/plain": self.alt}, {"image/png": {**size, "alt": self.alt}}
 
     def __repr__(self) -> str:
@@ -108,13 +109,26 @@ def picture(history: History, *, title: str, y: str, until: float) -> tuple[Pict
 
 def sheet(title: str, *, doubts: Iterable[Doubt] = ()) -> Picture:
     """A picture without axes: its title is one computed sentence; doubts are added to it."""
+    return canvas(title, height=HEIGHT, doubts=doubts)
+
+
+def canvas(title: str, *, height: float, doubts: Iterable[Doubt] = ()) -> Picture:
+    """A `sheet` as high as what it shows, in inches."""
     with matplotlib.rc_context(_RC):
-        figure = Picture(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor="white")
+        figure = Picture(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
     if kinds := sorted({doubt.kind for doubt in doubts}):
         title = f"In doubt ({', '.join(kinds)}): {title}"
     figure.alt = title
     size = max(8.0, min(11.0, 11 * 102 / len(title)))  # a long finding in smaller letters, on one line all the same
-    figure.text(0.012, 0.955, _shortened(title, 140), fontsize=size, fontweight="bold", va="center", color=INK)
+    figure.text(
+        0.012,
+        1 - 0.045 * HEIGHT / height,
+        _shortened(title, 140),
+        fontsize=size,
+        fontweight="bold",
+        va="center",
+        color=INK,
+    )
     return figure
 
 

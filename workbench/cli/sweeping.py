@@ -1,0 +1,253 @@
+"""``workbench sweep``: a notebook over a matrix of parameters."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from workbench.errors import UsageError, WorkbenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workbench.cli.project import Project
+    from workbench.sweeps.conduct import Book
+    from workbench.sweeps.matrix import Cell
+    from workbench.sweeps.request import Request
+
+MANY = 200
+"""More cells than that are asked about."""
+FIXED_S = 1.0
+"""What a cell costs beside its run, for estimates."""
+MOST_WORKERS = 4
+"""By default; cells also start services, and share the machine."""
+
+
+def sweep(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="YAML: notebook, matrix, …; see parameters/sweeps.")
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with a sweep: its folder, or its name in outputs."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "-n", "--workers", min=1, help=f"Cells side by side. [default: processors, at most {MOST_WORKERS}]"
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="ADDRESS", help="Run the cells on a Dask cluster: its scheduler.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help=f"Do not ask about more than {MANY} cells.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the cells.")] = False,
+    cell_timeout: Annotated[
+        float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one notebook cell may run.")
+    ] = 600.0,
+    break_production: Annotated[
+        bool, typer.Option("--break-production", help="As for 'run': also where the profile says production: true.")
+    ] = False,
+) -> None:
+    """Execute a notebook with every combination of parameters, in parallel, and summarize it in one notebook."""
+    if (file is None) == (resume is None):
+        raise UsageError("Give the file of a sweep, or --resume with the folder of one: workbench sweep FILE")
+    if not math.isfinite(cell_timeout):
+        raise UsageError(f"--cell-timeout is a number of seconds, not {cell_timeout}.")
+    if cluster is not None and workers is not None:
+        raise UsageError("Give --workers or --cluster: a cluster has as many workers as it has.")
+    from workbench.cli.project import Project
+
+    options: dict[str, Any] = {
+        "workers": workers or min(MOST_WORKERS, len(os.sched_getaffinity(0))),
+        "cluster": cluster,
+        "cell_timeout_s": cell_timeout,
+        "break_production": break_production,
+    }
+    project = Project.find()
+    if resume is not None:
+        if dry_run:
+            raise UsageError(
+                "--dry-run lists the cells of a file; a sweep that is resumed lists them in its sweep.json."
+            )
+        raise typer.Exit(_go_on(project, resume, **options))
+    assert file is not None
+    raise typer.Exit(_start(project, file, yes=yes, dry_run=dry_run, **options))
+
+
+def _start(project: Project, file: Path, *, yes: bool, dry_run: bool, **options: Any) -> int:
+    from workbench.cli.project import known_parameters
+    from workbench.parameters import Given, read_profile
+    from workbench.sweeps import conduct, matrix
+    from workbench.sweeps.request import read_request
+
+    request = read_request(file)
+    notebooks = {name: project.named(name) for name in request.notebooks}
+    parameters = {notebook.name: notebook.parameters for notebook in notebooks.values()}
+    if len(parameters) < len(notebooks):
+        raise UsageError(f"{file}: notebook names one twice: {', '.join(request.notebooks)}.")
+    profile = None
+    if request.profile:
+        path = project.profile(request.profile)
+        profile = Given(str(path), read_profile(path))
+    _check_shown(request, {claim for notebook in notebooks.values() for claim in notebook.claims})
+    cells = matrix.expand(request, parameters, profile=profile, known=known_parameters(project.notebooks))
+    if dry_run:
+        for cell in cells:
+            typer.echo(cell.id)
+        typer.echo(_estimate(cells, parameters, options["workers"]), err=True)
+        return 0
+    if len(cells) > MANY and not yes:
+        _ask(cells, parameters, options["workers"], file=file)
+    environment = _allowed(project, request.profile, request.parameters, asked=options.pop("break_production"))
+    books = [_book(project, name) for name in parameters]
+    digest = matrix.digest(cells, {book.name: book.text for book in books})
+    _try_runtimes(cells)
+    with _connected(options.pop("cluster"), options) as runner:
+        ledger = conduct.begin(project.outputs, request, cells, books, digest=digest)
+        return _conduct(project, ledger.folder, ledger, books, environment=environment, runner=runner, **options)
+
+
+def _go_on(project: Project, resume: str, **options: Any) -> int:
+    from workbench.records import find_run
+    from workbench.sweeps import conduct
+    from workbench.sweeps.ledger import Ledger
+
+    folder = find_run(resume, outputs=project.outputs)
+    document = conduct.reopen(folder)
+    request = document.get("request", {})
+    environment = _allowed(
+        project, request.get("profile"), request.get("parameters") or {}, asked=options.pop("break_production")
+    )
+    books = [_book(project, str(project.root / book["path"])) for book in document["notebooks"].values()]
+    conduct.same_books(folder, document, books)
+    ledger = Ledger(folder, document)
+    if not ledger.waiting:
+        typer.echo(f"Every cell of {folder.name} has its ending; there is nothing to go on with.")
+    with _connected(options.pop("cluster"), options) as runner:
+        return _conduct(project, folder, ledger, books, environment=environment, runner=runner, **options)
+
+
+def _conduct(
+    project: Project,
+    folder: Path,
+    ledger: Any,
+    books: Sequence[Book],
+    *,
+    environment: Mapping[str, str],
+    runner: Any,
+    workers: int,
+    cell_timeout_s: float,
+) -> int:
+    from workbench.cli.sweep_screen import SweepScreen
+    from workbench.redact import Redactor
+    from workbench.sweeps.asked import Asked
+    from workbench.sweeps.conduct import conduct
+
+    redactor = Redactor.known({n: v for entry in ledger.cells.values() for n, v in entry["parameters"].items()})
+    screen = SweepScreen(ledger, workers=getattr(runner, "workers", workers), redactor=redactor)
+    with Asked() as asked:
+        with screen.watching():
+            try:
+                code, wrong = conduct(
+                    folder,
+                    ledger,
+                    {book.name: book for book in books},
+                    run=runner,
+                    environment=environment,
+                    cwd=None if getattr(runner, "far", False) else project.root,
+                    cell_timeout_s=cell_timeout_s,
+                    command=shlex.join(["workbench", *map(redactor.text, sys.argv[1:])]),
+                    watch=screen.see,
+                    asked=asked,
+                )
+            except OSError as error:
+                raise WorkbenchError(
+                    f"The record of this sweep cannot be written to {folder}: {error.strerror}. Free some space, then: "
+                    f"workbench sweep --resume {folder.name}"
+                ) from error
+    screen.conclude(folder, wrong=wrong)
+    return code
+
+
+def _connected(cluster: str | None, options: Mapping[str, Any]) -> Any:
+    """What runs the cells, as a context."""
+    from workbench.sweeps.runners import here, there
+
+    return there(cluster) if cluster else here(workers=options["workers"])
+
+
+def _book(project: Project, name: str) -> Book:
+    from workbench.sweeps.conduct import Book
+
+    notebook = project.named(name)
+    return Book(
+        name=notebook.name,
+        title=notebook.title,
+        path=Path(os.path.relpath(notebook.path, project.root)).as_posix(),
+        text=notebook.path.read_text(),
+        tags=tuple(getattr(notebook, "tags", ())),
+        defaults={parameter.name: parameter.default for parameter in notebook.parameters},
+    )
+
+
+def _allowed(project: Project, profile: str | None, parameters: Mapping[str, Any], *, asked: bool) -> dict[str, str]:
+    from workbench.cli.allowing import allow
+    from workbench.parameters import read_profile
+
+    places = [("the sweep's parameters", parameters)]
+    if profile:
+        path = project.profile(profile)
+        places.insert(0, (str(path), read_profile(path)))
+    return allow(places, asked=asked)
+
+
+def _try_runtimes(cells: Sequence[Cell]) -> None:
+    from workbench.runtimes.choose import try_runtime
+
+    for runtime in {cell.parameters.get("runtime", "embedded") for cell in cells}:
+        try_runtime(runtime, ())
+
+
+def _check_shown(request: Request, claims: set[str]) -> None:
+    """Claims that notebooks write down as plain texts; of others nothing is known before they run."""
+    from workbench.errors import nearest
+
+    for name in request.show:
+        claim = name.partition(".")[0]
+        if claims and claim not in claims:
+            books = " and ".join(request.notebooks)
+            raise UsageError(
+                f"{request.file}, show: {books} has no claim '{claim}'{nearest(claim, claims)} There is: "
+                f"{', '.join(sorted(claims))}."
+            )
+
+
+def _estimate(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers: int) -> str:
+    """How many cells, and about how long they take: what they are asked to run, and what a cell costs beside that."""
+    defaults = {book: {p.name: p.default for p in given} for book, given in parameters.items()}
+    runs = [{**defaults[cell.notebook], **cell.parameters}.get("duration_s", 0) for cell in cells]
+    seconds = sum(FIXED_S + (run if isinstance(run, int | float) else 0) for run in runs) / workers
+    return f"{len(cells):,} cells on {workers} workers: at least {spoken(seconds)}"
+
+
+def _ask(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers: int, *, file: Path) -> None:
+    said = _estimate(cells, parameters, workers)
+    if not sys.stdin.isatty():
+        raise UsageError(f"{file} asks for {said}. Nothing was started. If that is meant, give --yes.")
+    if not typer.confirm(f"{file} asks for {said}. Start?", err=True):
+        raise UsageError("Nothing was started.")
+
+
+def spoken(seconds: float) -> str:
+    """``90`` → "1.5 minutes"."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.0f} s"

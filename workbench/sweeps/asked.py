@@ -1,0 +1,30 @@
+"""Whether a sweep was asked to end: signals are counted, not obeyed at once."""
+
+from __future__ import annotations
+
+import signal
+from types import TracebackType
+from typing import Any
+
+
+class Asked:
+    """While the ``with`` lasts (in the main thread), SIGINT, SIGTERM and SIGHUP end cells, not this process."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Asked:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._before[number] = signal.signal(number, self._count)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __bool__(self) -> bool:
+        return self.times > 0
+
+    def _count(self, *_: Any) -> None:
+        self.times += 1

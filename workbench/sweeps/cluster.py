@@ -1,0 +1,1 @@
+"""The cells of a sweep on the workers of a Dask cluster."""

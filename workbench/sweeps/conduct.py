@@ -1,0 +1,222 @@
+"""A sweep from its cells to its pages: the folder, the record, the order of things."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from workbench import chain, report, results
+from workbench.errors import NotebookError, UsageError
+from workbench.execute.ending import overall
+from workbench.execute.folder import new_run_folder, point_latest
+from workbench.records import read_json
+from workbench.redact import MASK, Redactor, is_secret_name
+from workbench.sweeps.asked import Asked
+from workbench.sweeps.ledger import SWEEP_FILE, Ending, Ledger
+from workbench.sweeps.local import Task, Tell
+from workbench.sweeps.matrix import Cell, shown
+from workbench.sweeps.request import Request
+from workbench.sweeps.summary import write_summary
+
+SCHEMA = 1
+Runner = Callable[[Sequence[Task], Tell, Asked], None]
+"""Executes tasks, and tells of each that begins and ends; it leaves those out that it could not begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """A notebook of a sweep: ``path`` from the project's root, ``defaults`` of its parameters."""
+
+    name: str
+    title: str
+    path: str
+    text: str
+    tags: Sequence[str]
+    defaults: Mapping[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Of its text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def begin(outputs: Path, request: Request, cells: Sequence[Cell], books: Sequence[Book], *, digest: str) -> Ledger:
+    """Make the folder of a new sweep, with all its cells waiting. Raises `WorkbenchError` if it cannot be written."""
+    folder = new_run_folder(outputs, [f"sweep-{request.name[:50]}"])
+    document = {
+        "schema": SCHEMA,
+        "file": request.file,
+        "request": request.as_json(),
+        "digest": digest,
+        "began": datetime.now(UTC).isoformat(timespec="seconds"),
+        "notebooks": {
+            book.name: {
+                "path": book.path,
+                "sha256": book.sha256,
+                "defaults": {name: value for name, value in book.defaults.items() if not is_secret_name(name)},
+            }
+            for book in books
+        },
+        "cells": [
+            {"id": cell.id, "notebook": cell.notebook, "parameters": dict(cell.parameters), "state": "waiting"}
+            for cell in cells
+        ],
+    }
+    ledger = Ledger(folder, document)
+    ledger.begin(ledger.cells)
+    return ledger
+
+
+def reopen(folder: Path) -> dict[str, Any]:
+    """The document of a sweep that is to go on.
+
+    Raises `UsageError` if there is none in the folder, or one that cannot go on from what is in it.
+    """
+    document = read_json(folder / SWEEP_FILE)
+    cells = document.get("cells")
+    if not isinstance(cells, list) or not isinstance(document.get("notebooks"), dict):
+        raise UsageError(f"{folder} holds no sweep to go on with: its {SWEEP_FILE} is missing or cannot be read.")
+    if not isinstance(document.get("schema"), int) or document["schema"] > SCHEMA:
+        raise UsageError(
+            f"The sweep in {folder} was made by a newer workbench (schema {document.get('schema')}, here {SCHEMA}): "
+            "go on with that one."
+        )
+    masked = [str(cell["id"]) for cell in cells if MASK in map(str, cell.get("parameters", {}).values())]
+    if masked:
+        raise UsageError(
+            f"The sweep in {folder} was given secrets, and they are not kept: its cells ({masked[0]}, …) cannot be run "
+            f"from its record. Start it anew: workbench sweep {document.get('file')}"
+        )
+    return document
+
+
+def same_books(folder: Path, document: Mapping[str, Any], books: Sequence[Book]) -> None:
+    """Raise `UsageError` if a notebook is not what it was when the sweep began."""
+    for book in books:
+        if document["notebooks"].get(book.name, {}).get("sha256") != book.sha256:
+            raise UsageError(
+                f"The notebook {book.path} has changed since the sweep in {folder} began: its new cells could not be "
+                f"compared with the old ones. Start the sweep anew: workbench sweep {document.get('file')}"
+            )
+
+
+def conduct(
+    folder: Path,
+    ledger: Ledger,
+    books: Mapping[str, Book],
+    *,
+    run: Runner,
+    environment: Mapping[str, str],
+    cwd: Path | None,
+    cell_timeout_s: float,
+    command: str,
+    watch: Tell,
+    asked: Asked,
+) -> tuple[int, list[str]]:
+    """Run the cells that wait, and leave a whole run folder; the exit code, and what went wrong with the pages.
+
+    ``cwd``: the working directory of the notebooks; none: the folder of each. Raises `OSError` if the record cannot be
+    written.
+    """
+    since = time.monotonic()
+    names = ledger.waiting
+    for name in names:
+        if (folder / name).exists():
+            shutil.rmtree(folder / name)
+    ledger.begin(names)
+    point_latest(folder)
+    tasks = [
+        _task(folder, ledger.cells[name], books, environment=environment, cwd=cwd, cell_timeout_s=cell_timeout_s)
+        for name in names
+    ]
+    redactor = Redactor.known({n: v for entry in ledger.cells.values() for n, v in entry["parameters"].items()})
+
+    def tell(what: Ending | str) -> None:
+        if isinstance(what, str):
+            ledger.running(what)
+        else:
+            ledger.ended(what)
+        watch(what)
+
+    run(tasks, tell, asked)
+    codes = []
+    for entry in ledger.cells.values():
+        if entry["state"] in ("waiting", "running"):
+            entry |= {"state": "not run", "reason": entry.get("reason") or "The sweep was interrupted before."}
+            codes.append(2 if asked else 3)
+        elif entry["state"] == "not run":
+            codes.append(3)
+        else:
+            codes.append(entry["exit_code"])
+    code = 2 if asked and ledger.waiting else overall(codes)
+    ledger.save()
+    wrong = []
+    try:
+        write_summary(folder)
+    except NotebookError as error:
+        wrong.append(str(error))
+    entries = [_entry(folder, entry, books[entry["notebook"]]) for entry in ledger.cells.values() if _ran(entry)]
+    told = results.Told(command, str(ledger.document["began"]), time.monotonic() - since, code)
+    results.keep(folder, entries, told, redactor=redactor)
+    chain.write(folder)
+    if entries:
+        report.write(folder)
+        results.write_derived(folder)
+    return code, wrong
+
+
+def _ran(entry: Mapping[str, Any]) -> bool:
+    return entry["state"] in ("concluded", "broke", "interrupted")
+
+
+def _task(
+    folder: Path,
+    entry: Mapping[str, Any],
+    books: Mapping[str, Book],
+    *,
+    environment: Mapping[str, str],
+    cwd: Path | None,
+    cell_timeout_s: float,
+) -> Task:
+    book = books[entry["notebook"]]
+    return {
+        "id": entry["id"],
+        "text": book.text,
+        "title": _title(entry, book),
+        "parameters": entry["parameters"],
+        "environment": dict(environment),
+        "folder": str(folder / entry["id"]),
+        "cwd": str(cwd) if cwd else "",
+        "cell_timeout_s": cell_timeout_s,
+    }
+
+
+def _entry(folder: Path, entry: Mapping[str, Any], book: Book) -> dict[str, Any]:
+    """For ``results.json``."""
+    claims = read_json(folder / entry["id"] / "verdict.json").get("claims") or ()
+    return {
+        "name": entry["id"],
+        "title": _title(entry, book),
+        "notebook": book.path,
+        "folder": entry["id"],
+        "tags": list(book.tags),
+        "parameters": entry["parameters"],
+        "verdict": entry["verdict"],
+        "exit_code": entry["exit_code"],
+        "reason": entry["reason"],
+        "seconds": entry["seconds"],
+        "claims": [claim for claim in claims if isinstance(claim, dict)],
+    }
+
+
+def _title(entry: Mapping[str, Any], book: Book) -> str:
+    """What tells this cell from others, as its name does."""
+    _, _, varied = str(entry["id"]).partition(f"{book.name}-")
+    given = [f"{n}={shown(v)}" for n, v in entry["parameters"].items() if f"{n}=" in varied]
+    return f"{book.name}: {', '.join(given)}" if given else book.title
