@@ -8,7 +8,8 @@ import pytest
 import typer.main
 import yaml
 
-from workbench.cli import _joined, app
+from workbench.cli import app
+from workbench.cli.pairs import joined
 
 ROOT = Path(__file__).parent.parent
 GITHUB = ROOT / ".github" / "workflows" / "experiments.yml"
@@ -41,7 +42,7 @@ def commands():
 def parsed(line):
     """What the command line of the workbench makes of it, without doing it."""
     group = typer.main.get_command(app)
-    arguments = _joined(shlex.split(line))
+    arguments = joined(shlex.split(line))
     context = group.make_context("workbench", arguments)
     name, command, rest = group.resolve_command(context, arguments)
     return name, command.make_context(name, rest, parent=context).params
