@@ -16,6 +16,9 @@ from workbench.trends.digest import NoteDigest, RunDigest
 CURRENT = 10
 """Runs of a notebook; see above."""
 
+FOLLOWED = 150
+"""Runs of a notebook that are looked at, the newest: its claims and numbers are followed that far back."""
+
 STRIP = 40
 """Verdicts of a claim that are shown, the newest last."""
 
@@ -68,12 +71,12 @@ class Row:
 
 
 def seen(runs: Sequence[RunDigest]) -> dict[str, list[Seen]]:
-    """Notebook → where it ran, the oldest first."""
+    """Notebook → where it ran, the oldest first, the last `FOLLOWED` times."""
     found: dict[str, list[Seen]] = {}
     for index, run in enumerate(runs):
         for note in run.notes:
             found.setdefault(note.name, []).append(Seen(index, note))
-    return found
+    return {name: there[-FOLLOWED:] for name, there in found.items()}
 
 
 def current(all_of_one: Sequence[Seen]) -> set[str]:

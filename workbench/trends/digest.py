@@ -27,7 +27,7 @@ _LONGEST = 300  # characters of a text that is kept
 _WORST = ("refuted", "unknown", "held")
 
 
-class ClaimDigest(Struct, frozen=True, array_like=True):
+class ClaimDigest(Struct, frozen=True, array_like=True, gc=False):
     """One claim of one run."""
 
     name: str
@@ -37,16 +37,7 @@ class ClaimDigest(Struct, frozen=True, array_like=True):
     text: str
 
 
-class NumberDigest(Struct, frozen=True, array_like=True):
-    """One number that may get worse: ``owner`` is the claim's name, or ``workload · kind`` (with its history)."""
-
-    of: str  # "claim" or "workload"
-    owner: str
-    name: str
-    value: float
-
-
-class NoteDigest(Struct, frozen=True, array_like=True):
+class NoteDigest(Struct, frozen=True, array_like=True, gc=False):
     """One notebook of one run."""
 
     name: str
@@ -63,10 +54,10 @@ class NoteDigest(Struct, frozen=True, array_like=True):
     deliberate: bool  # whether a defect was switched on
     seconds: float
     claims: tuple[ClaimDigest, ...]
-    numbers: tuple[NumberDigest, ...]
+    numbers: dict[str, float]  # those that may get worse; their keys are of `workbench.trends.numbers`
 
 
-class RunDigest(Struct, frozen=True, array_like=True):
+class RunDigest(Struct, frozen=True, array_like=True, gc=False):
     """One run. ``broken`` says why it cannot be read, if it cannot."""
 
     name: str
@@ -154,13 +145,13 @@ def _note(note: Note, entry: Mapping[str, Any], run: Path) -> NoteDigest:
             )
             for c in note.claims
         ),
-        numbers=tuple(_numbers(note, entry, raw)) if done else (),
+        numbers=dict(_numbers(note, entry, raw)) if done else {},
     )
 
 
-def _numbers(note: Note, entry: Mapping[str, Any], raw: Mapping[str, Mapping[str, Any]]) -> Iterator[NumberDigest]:
+def _numbers(note: Note, entry: Mapping[str, Any], raw: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
     """Those that can be trusted: of claims that were decided, and of loads that the clients could offer."""
-    from workbench.trends.numbers import OF_CLAIMS, OF_WORKLOADS
+    from workbench.trends.numbers import OF_CLAIMS, OF_WORKLOADS, key
 
     for claim in note.claims:
         if claim.verdict in ("held", "refuted"):
@@ -169,7 +160,7 @@ def _numbers(note: Note, entry: Mapping[str, Any], raw: Mapping[str, Mapping[str
                 if name == "recovery_median_s" and claim.numbers[name] == longest:
                     continue  # of one fault: the same number again
                 if (value := _number(claim.numbers[name])) is not None:
-                    yield NumberDigest("claim", _cut(claim.name or claim.sentence), name, value)
+                    yield key("claim", _cut(claim.name or claim.sentence), name), value
     doubts = {_text(doubt.get("kind")) for claim in raw.values() for doubt in _dicts(claim.get("doubts"))}
     if "saturated" in doubts:
         return
@@ -179,7 +170,7 @@ def _numbers(note: Note, entry: Mapping[str, Any], raw: Mapping[str, Mapping[str
         owner += f" ({history})" if history not in ("", "history") else ""
         for name in OF_WORKLOADS:
             if (value := _number(load.get(name))) is not None:
-                yield NumberDigest("workload", _cut(owner), name, value)
+                yield key("workload", _cut(owner), name), value
 
 
 def _settled(verdict: str, done: bool) -> str:

@@ -36,6 +36,17 @@ OF_WORKLOADS = {
 """Of the operations of one kind in one history. (The slowest of all is left out: of one value nothing can be said.)"""
 
 
+def key(of: str, owner: str, name: str) -> str:
+    """How a number of a claim (``of`` is "claim") or workload (its ``owner`` is ``workload · kind``) is kept."""
+    return "\n".join((of, owner, name))
+
+
+def parts(kept: str) -> tuple[str, str, str]:
+    """The three back."""
+    of, owner, name = kept.split("\n")
+    return of, owner, name
+
+
 def kind_of(of: str, name: str) -> Kind:
     """Of a number that was kept; one that is no longer watched is called by its own name."""
     return (OF_CLAIMS if of == "claim" else OF_WORKLOADS).get(name, Kind(name, ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from workbench.history import whole
@@ -20,6 +21,9 @@ from workbench.trends.overview import Overview
 from workbench.trends.regression import AT_LEAST, LEAST, MOST, false_alarms
 from workbench.trends.series import FEWEST, Series
 from workbench.trends.sparkline import sparkline
+
+if TYPE_CHECKING:
+    import jinja2
 
 PAGE = "index.html"
 
@@ -62,15 +66,7 @@ def render(all_runs: Overview) -> str:
 
 
 def _render(all_runs: Overview, limits: Limits) -> str:
-    import jinja2
-
     links = _Links(all_runs)
-    kinds = jinja2.select_autoescape(enabled_extensions=("j2",), default=True)
-    own, reports = map(jinja2.FileSystemLoader, _TEMPLATES)
-    loader = jinja2.ChoiceLoader(
-        [own, reports, jinja2.PrefixLoader({"report": reports})]
-    )  # own style.css includes theirs
-    environment = jinja2.Environment(loader=loader, autoescape=kinds, trim_blocks=True, lstrip_blocks=True)
     runs, now = all_runs.runs, datetime.now(UTC)
     rows, trends = all_runs.rows[: limits.claims], _ordered(all_runs.series)
     values: dict[str, Any] = {
@@ -105,7 +101,30 @@ def _render(all_runs: Overview, limits: Limits) -> str:
         "in_words": in_words,
         "runs_of": runs_of,
     }
-    return environment.get_template("all.html.j2").render(**values)
+    return _environment().get_template("all.html.j2").render(**values)
+
+
+def _environment() -> jinja2.Environment:
+    """Its templates, and those of the other pages, whose frame and style it has.
+
+    What they compile to is kept for the user: it would take half as long as all the rest. (Not in the outputs, which
+    may come from others, and from which no code is taken.)
+    """
+    import jinja2
+    import platformdirs
+
+    own, reports = map(jinja2.FileSystemLoader, _TEMPLATES)
+    loader = jinja2.ChoiceLoader([own, reports, jinja2.PrefixLoader({"report": reports})])  # one style.css has both
+    kept = None
+    with contextlib.suppress(OSError):
+        folder = platformdirs.user_cache_path("workbench") / "templates"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.access(folder, os.W_OK):
+            kept = jinja2.FileSystemBytecodeCache(str(folder))
+    kinds = jinja2.select_autoescape(enabled_extensions=("j2",), default=True)
+    return jinja2.Environment(
+        loader=loader, autoescape=kinds, trim_blocks=True, lstrip_blocks=True, bytecode_cache=kept
+    )
 
 
 class _Links:
@@ -113,7 +132,8 @@ class _Links:
 
     def __init__(self, all_runs: Overview) -> None:
         self._all = all_runs
-        self._known: dict[str, bool] = {}
+        self._folders: dict[int, str] = {}
+        self._known: dict[tuple[int, str], str] = {}
 
     def run(self, index: int) -> str:
         return self._to(index, PAGE) or self.note(index, "")
@@ -125,10 +145,16 @@ class _Links:
         return self.note(each.run, each.note.folder) or self.run(each.run)
 
     def _to(self, index: int, file: str) -> str:
-        path = f"{self._all.found[index].folder}/{file}"
-        if path not in self._known:
-            self._known[path] = os.path.exists(path)  # noqa: PTH110 - a thousand times
-        return quote(os.path.relpath(path, self._all.outputs)) if self._known[path] else ""
+        if (index, file) not in self._known:
+            folder = self._all.found[index].folder
+            there = os.path.exists(f"{folder}/{file}")  # noqa: PTH110 - a thousand times
+            self._known[index, file] = f"{self._folder(index)}/{quote(file)}" if there else ""
+        return self._known[index, file]
+
+    def _folder(self, index: int) -> str:
+        if index not in self._folders:
+            self._folders[index] = quote(os.path.relpath(self._all.found[index].folder, self._all.outputs))
+        return self._folders[index]
 
 
 def runs_of(verdicts: Sequence[str]) -> list[tuple[str, int]]:

@@ -112,7 +112,7 @@ def _flag(
             start, _, worst = up
             if (bad[newest] <= worst and bad[newest - 1] <= worst) or newest - start > most:
                 up = None
-        if up is None:
+        if up is None and bad[newest] > bad[newest - 2] < bad[newest - 1]:  # else it is not worse than all before
             reference = _reference(bad, newest, worse=worse, at_least=at_least, least=least, most=most)
             if reference is not None:
                 up = newest - 1, reference, max(reference)
@@ -127,8 +127,6 @@ def _reference(
     if first < least:
         return None
     better = min(bad[newest], bad[first])
-    if better <= bad[first - 1]:
-        return None
     reference = bad[max(0, first - most) : first]
     if better <= max(reference):
         return None

@@ -85,9 +85,7 @@ def _scenario(path: Path, entry: Any, area: str) -> Scenario:
     _known(path, "a scenario", entry)
     name = entry.get("id")
     if not isinstance(name, str) or not _ID.fullmatch(name):
-        raise _wrong(
-            path, f"in {area} an id is {name!r}, which does not look like FLO-02"
-        )
+        raise _wrong(path, f"in {area} an id is {name!r}, which does not look like FLO-02")
     title = _text(path, entry.get("title"), f"{name}: title")
     return Scenario(name, title, _text(path, entry.get("shows", ""), f"{name}: shows", empty=True))
 

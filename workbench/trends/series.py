@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.trends.claims import CURRENT, Seen, unusual, usual_parameters
-from workbench.trends.numbers import Kind, kind_of
+from workbench.trends.numbers import Kind, kind_of, parts
 from workbench.trends.regression import Judgement, false_alarms, judge
 
 FEWEST = 3
@@ -46,15 +46,15 @@ def series(notebooks: Mapping[str, Sequence[Seen]]) -> list[Series]:
     for there in sorted(notebooks.values(), key=lambda one: one[-1].run, reverse=True):
         usual = usual_parameters(there)
         recent = {id(each) for each in there[-CURRENT:]}
-        points: dict[tuple[str, ...], list[tuple[Seen, float]]] = {}
+        points: dict[tuple[str, str, str], list[tuple[Seen, float]]] = {}
         for each in there:
             note = each.note
-            for number in note.numbers:
-                key = (number.of, number.owner, number.name, note.parameters_id, note.machine_id)
-                points.setdefault(key, []).append((each, number.value))
-        for (of, owner, name, _, _), mine in points.items():
+            for kept, value in note.numbers.items():
+                points.setdefault((kept, note.parameters_id, note.machine_id), []).append((each, value))
+        for (kept, _, _), mine in points.items():
             last = mine[-1][0]
             if len(mine) >= FEWEST and id(last) in recent:
+                of, owner, name = parts(kept)
                 found.append(_series(of, owner, kind_of(of, name), mine, unusual(last.note, usual)))
     return found
 
