@@ -1,7 +1,7 @@
 """From a history to a finding: one pure function per file, and nothing is ever decided by vacuum.
 
-Adding a checker is one file with one function ``History → Finding`` that ends in `judge.judge`, and a pair of tiny
-histories in the tests, one that holds and one that is refuted.
+Adding a checker is one file with one function ``History → Finding`` that is `derivation.derived` and ends in
+`judge.judge`, and a pair of tiny histories in the tests, one that holds and one that is refuted.
 """
 
 from workbench.checkers.available import available
@@ -23,6 +23,7 @@ from workbench.checkers.isolated import isolated
 from workbench.checkers.latency import latency
 from workbench.checkers.linearizable import linearizable
 from workbench.checkers.matched import matched
+from workbench.checkers.merged import merged
 from workbench.checkers.ordered import ordered
 from workbench.checkers.predicted import predicted
 from workbench.checkers.recovered import recovered
@@ -52,6 +53,7 @@ __all__ = [
     "linearizable",
     "matched",
     "merge",
+    "merged",
     "ordered",
     "predicted",
     "recovered",
