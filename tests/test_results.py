@@ -142,13 +142,15 @@ def test_what_is_derived_can_be_made_anew_also_of_a_run_that_was_killed(run_fold
     (run_folder / "results.json").unlink()
     first = [path.read_bytes() for path in results.write_derived(run_folder)]
     assert [path.read_bytes() for path in results.write_derived(run_folder)] == first
-    assert "✕ refuted" in (run_folder / "summary.md").read_text()
+    assert "✕\N{NO-BREAK SPACE}refuted" in (run_folder / "summary.md").read_text()
 
 
 def test_the_summary_shows_what_was_refuted_first_with_its_counterexample(run_folder):
     text = summary(read_run(run_folder), redactor=NOBODY)
-    assert text.startswith("### ✕ refuted · 3 claims: 1 refuted · 2 held · success rate 66.7% (95% interval")
-    rows = cells(text)
+    assert text.startswith(
+        "### ✕\N{NO-BREAK SPACE}refuted · 3 claims: 1 refuted · 2 held · success rate 66.7% (95% interval"
+    )
+    rows = cells(text.replace("\N{NO-BREAK SPACE}", " "))
     assert rows[0][:3] == ["✕ refuted", "tour", "Every append is still there. (FLO-02, FLO-07)"]
     assert [row[0] for row in rows[:3]] == ["✕ refuted", "● held", "● held"]
     assert "not stated here: paid (it takes no money)" in rows[3][4]
@@ -255,7 +257,7 @@ def test_the_summaries_of_one_step_share_its_limit(run_folder, tmp_path):
     target, run = tmp_path / "summary.md", read_run(run_folder)
     for _ in range(3):
         append_summary(target, run, redactor=NOBODY)
-    assert target.read_text().count("### ✕ refuted") == 3
+    assert target.read_text().count("### ✕\N{NO-BREAK SPACE}refuted") == 3
     target.write_bytes(b"x" * (MOST_BYTES - 1500))
     append_summary(target, run, redactor=NOBODY)
     assert MOST_BYTES - 1500 < target.stat().st_size <= MOST_BYTES
@@ -290,6 +292,7 @@ def test_a_counterexample_is_an_aligned_table():
         "   3.004       never       3  appends in redis  read    k6   [1, 2, …] (11 values)  ok",
     ]
     assert table([]) == ""
+    assert table([LOST["counterexample"][0]] * 1000).splitlines()[-1] == "… and 940 more operations"
     assert len(table([{"client": None, "value": "x\n" * 500, "odd": 1}]).splitlines()) == 2
     assert sentences(LOST["counterexample"]).splitlines()[1] == (
         "client 3: read k6 [1, 2, …] (11 values) → ok, 3.004–never s"
@@ -317,8 +320,8 @@ def test_a_red_run_says_how_to_look_and_tells_github(tmp_path, monkeypatch, capf
     assert "\n::error file=notebooks/refuted.ipynb,title=refuted%3A refuted durable::" in shown
     latest = tmp_path / "outputs" / "latest"
     assert (latest / "junit.xml").exists()
-    assert "✕ refuted" in (latest / "summary.md").read_text()
-    assert "✕ refuted" in (tmp_path / "summary.md").read_text()
+    assert "✕\N{NO-BREAK SPACE}refuted" in (latest / "summary.md").read_text()
+    assert "✕\N{NO-BREAK SPACE}refuted" in (tmp_path / "summary.md").read_text()
     entry = kept(latest)["notebooks"][0]
     assert (entry["notebook"], entry["exit_code"]) == ("notebooks/refuted.ipynb", 1)
     assert str(tmp_path) not in (latest / "results.json").read_text()

@@ -106,10 +106,10 @@ class Screen:
         if table.rows:
             self._console.print(table)
             self._console.print()
-        for each in ended:
-            if left_out := _left_out(each):
-                told = self._redact(f"{each.job.name}: {not_stated(left_out)}")
-                self._console.print(f"[dim]{escape(told)}[/]\n")
+        lines = [f"{each.job.name}: {not_stated(those)}" for each in ended if (those := _left_out(each))]
+        if lines:
+            told = escape(self._redact("\n".join(lines)))
+            self._console.print(f"[dim]{told}[/]\n")
         for each in ended:
             if each.reason:
                 self._console.print(f"[bold]{escape(each.job.name)}[/]: {escape(self._redact(each.reason))}")

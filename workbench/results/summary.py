@@ -125,7 +125,13 @@ def _details(note: Note, claim: Claim, redactor: Redactor) -> str:
 
 def _notebook(note: Note, redactor: Redactor) -> str:
     told = " · ".join(_told(note, redactor))
-    cells = (markdown(note.name), _mark(note.verdict), f"{len(note.claims):,}", f"{note.seconds:,.1f} s", told)
+    cells = (
+        markdown(note.name),
+        _mark(note.verdict),
+        f"{len(note.claims):,}",
+        f"{note.seconds:,.1f}\N{NO-BREAK SPACE}s",
+        told,
+    )
     return f"| {' | '.join(cells)} |\n"
 
 
@@ -146,7 +152,7 @@ def not_stated(left_out: Mapping[str, str]) -> str:
 
 def _mark(verdict: str) -> str:
     shapes = {str(word): shape for word, shape in SHAPES.items()}
-    return f"{shapes.get(verdict, '○')} {markdown(verdict)}"
+    return f"{shapes.get(verdict, '○')}\N{NO-BREAK SPACE}{markdown(verdict)}"
 
 
 def _red(claim: Claim) -> bool:

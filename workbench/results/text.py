@@ -11,6 +11,8 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@
 _FORBIDDEN = re.compile("[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]")
 _MARKUP = re.compile(r"([\\`*_\[\]{}~$#|!])")
 LONGEST_VALUE = 72
+MOST_ROWS = 60
+"""Operations of one counterexample that are shown; it is the fewest that refute, so hardly ever more than a few."""
 
 
 def clean(text: str) -> str:
@@ -34,17 +36,23 @@ def table(operations: Sequence[Mapping[str, Any]]) -> str:
     """Operations of a counterexample in aligned columns, one a line; columns in which nothing stands are left out."""
     columns: list[list[str]] = []
     for head, name in _COLUMNS:
-        cells = [_cell(name, operation) for operation in operations]
+        cells = [_cell(name, operation) for operation in operations[:MOST_ROWS]]
         if any(cells):
             width = max(map(len, [head, *cells]))
             right = name in ("client", "called_s", "returned_s")
             columns.append([cell.rjust(width) if right else cell.ljust(width) for cell in (head, *cells)])
-    return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
+    lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
+    return "\n".join([*lines, *_more(operations)])
 
 
 def sentences(operations: Sequence[Mapping[str, Any]]) -> str:
     """The same where letters differ in width: ``client 3: append k6 3 → ok, 0.002–0.003 s``, one a line."""
-    return "\n".join(map(_sentence, operations))
+    return "\n".join([*map(_sentence, operations[:MOST_ROWS]), *_more(operations)])
+
+
+def _more(operations: Sequence[object]) -> list[str]:
+    more = len(operations) - MOST_ROWS
+    return [f"… and {more:,} more operations"] if more > 0 else []
 
 
 def _sentence(operation: Mapping[str, Any]) -> str:
