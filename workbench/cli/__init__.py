@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench import __version__
-from workbench.cli import comparing, describing, indexing, replaying, standing, sweeping, verifying
+from workbench.cli import comparing, describing, indexing, replaying, scanning, standing, sweeping, verifying
 from workbench.cli.pairs import joined, pairs
 from workbench.errors import Interrupted, UsageError, WorkbenchError
 
@@ -219,6 +219,7 @@ app.command()(replaying.replay)
 app.command()(describing.schema)
 app.command()(sweeping.sweep)
 app.command()(verifying.verify)
+app.command()(scanning.scan)
 app.command()(indexing.index)
 
 
