@@ -13,7 +13,7 @@ from workbench.execute.ending import Failure, Job, judge
 from workbench.redact import Redactor
 from workbench.sweeps.asked import Asked
 from workbench.sweeps.hand import Hand
-from workbench.sweeps.ledger import Ending
+from workbench.sweeps.ledger import Ending, State
 
 Task = dict[str, Any]
 """What a worker gets: id, text of the notebook, title, parameters, environment, folder, cwd, cell_timeout_s."""
@@ -55,7 +55,7 @@ def run_local(tasks: Iterable[Task], *, workers: int, tell: Tell, asked: Asked) 
             retried.add(task["id"])
             waiting.appendleft(task)  # it ends after many cells, and did so before it had read of this one
         elif task is not None:
-            tell(_lost(task, hand, asked=bool(asked), seconds=time.monotonic() - began[task["id"]]))
+            tell(lost(task, hand, asked=bool(asked), seconds=time.monotonic() - began[task["id"]]))
         hand.end()
 
     try:
@@ -82,27 +82,30 @@ def run_local(tasks: Iterable[Task], *, workers: int, tell: Tell, asked: Asked) 
             if hand.task is not None:
                 task = hand.task
                 hand.end()
-                tell(_lost(task, None, asked=True, seconds=time.monotonic() - began[task["id"]]))
+                tell(lost(task, None, asked=True, seconds=time.monotonic() - began[task["id"]]))
     finally:
         for hand in hands:
             hand.end()
 
 
-def _lost(task: Task, hand: Hand | None, *, asked: bool, seconds: float) -> Ending:
-    """Settle a cell whose worker is gone."""
+def lost(task: Task, hand: Hand | None, *, asked: bool, seconds: float) -> Ending:
+    """Settle a cell whose worker process is gone."""
     if asked:
         reason = "Interrupted while it ran; what was recorded so far is kept."
-        failure = Failure("interrupted", reason, "Interrupted")
     else:
         words = hand.last_words() if hand else ""
         reason = f"{words} What was recorded until then is kept; other cells are not affected."
-        failure = Failure("died", reason, "WorkerDied")
+    time.sleep(0.1)  # its kernel and what that started go with it, in a moment
+    return settle(task, reason, asked=asked, seconds=seconds)
+
+
+def settle(task: Task, reason: str, *, asked: bool, seconds: float, where: str = "") -> Ending:
+    """The ending of a cell that did not come to its own; what is undecided in its folder becomes unknown."""
+    failure = Failure("interrupted" if asked else "died", reason, "Interrupted" if asked else "WorkerDied")
     folder = Path(task["folder"])
     folder.mkdir(parents=True, exist_ok=True)
-    time.sleep(0.1)  # its kernel and what that started go with it, in a moment
     Redactor.known(task["parameters"]).folder(folder)
     job = Job(task["id"], folder / "notebook.ipynb", folder, task["parameters"], title=task["title"])
     ended = judge(job, failure, seconds=seconds)
-    return Ending(
-        ended.job.name, "interrupted" if asked else "broke", ended.verdict, ended.exit_code, ended.reason, seconds
-    )
+    state: State = "interrupted" if asked else "broke"
+    return Ending(ended.job.name, state, ended.verdict, ended.exit_code, ended.reason, seconds, where)
