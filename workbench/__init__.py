@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from workbench.checkers import latency as latency
     from workbench.checkers import linearizable as linearizable
     from workbench.checkers import matched as matched
+    from workbench.checkers import merged as merged
     from workbench.checkers import ordered as ordered
     from workbench.checkers import predicted as predicted
     from workbench.checkers import recovered as recovered
@@ -111,6 +112,7 @@ _HOME = {
             "latency",
             "linearizable",
             "matched",
+            "merged",
             "ordered",
             "predicted",
             "recovered",

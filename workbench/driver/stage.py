@@ -14,6 +14,7 @@ from workbench.driver.counts import Counts, StepCounts
 from workbench.driver.spec import Spec
 from workbench.history.recorder import Recorder
 from workbench.links.alarm import Alarm
+from workbench.workloads import moments
 
 if TYPE_CHECKING:
     from workbench.history import Outcome
@@ -57,6 +58,8 @@ class Stage:
     def begin(self, t0_ns: int, *, ahead_ns: int = 0) -> None:
         """The run starts at this moment of the driver's clock, which is so much ahead of the owner's."""
         self.t0_ns, self.ahead_ns = t0_ns, ahead_ns
+        if ahead_ns:
+            moments.read_by(lambda: _now() - ahead_ns)
         self._measured = ((_now() - t0_ns) / 1e9, busy_s())
         self._expire()
 

@@ -42,7 +42,8 @@ class History:
     service by its name, ``before`` and ``loaded``: right before the first fault or the end of the load).
     With a rate in steps, ``steps``: of each ``begin_s``, ``rate_hz``, ``due``, ``started``, ``late``,
     ``driver_busy_s``. Of watching the services, ``sampling``: ``sample_s``, ``cpu_s``.
-    On a cluster, ``cluster`` (the address of its scheduler), ``workers`` (how many), and ``clocks``, of each driver:
+    On a cluster, ``cluster`` (the address of its scheduler), ``workers`` (how many), ``ended_s`` (when the last driver
+    had ended), and ``clocks``, of each driver:
     ``worker``, ``host``, ``offset_s`` (how far its clock was ahead; operations are on the owner's), ``uncertainty_s``,
     ``drift_s`` (by the end; None: not known), ``round_trip_s``, ``clients``, ``operations`` that returned, ``lost``
     (those it told of that are not in the record)."""

@@ -225,6 +225,7 @@ class _Run:
         columns = disk.columns_of(rows)
         if drivers is not None and self._plan.cluster is not None:
             facts["clocks"], uncertain = spread.clocks(drivers, columns)
+            facts["ended_s"] = round(max(0.0, self._now()), 4)
             doubts += uncertain
             if not any(doubt.kind == "lost" for doubt in doubts):
                 doubts += [

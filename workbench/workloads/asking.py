@@ -19,15 +19,15 @@ class Ask(NamedTuple):
     value: Any = None
     """What is written; None if the operation's value is what it returns. Plain data: text, numbers, lists, dicts."""
     due_ns: int = 0
-    """When it was due, by ``time.monotonic_ns``; in a closed loop now. Set by the driver: a message that carries it
-    tells whoever receives it how long it took from then on."""
+    """When it was due, by `workbench.workloads.moments`; in a closed loop now. Set by the driver: a message that
+    carries it tells whoever receives it how long it took from then on."""
 
 
 class Note(Protocol):
     """Records an ok operation that nobody asked: a message that arrived, called when it was sent, returned now."""
 
     def __call__(self, kind: str, key: str, value: Any, *, sent_ns: int) -> None:
-        """``sent_ns`` by ``time.monotonic_ns``: as a rule the ``due_ns`` of who sent it."""
+        """``sent_ns`` by `workbench.workloads.moments`: as a rule the ``due_ns`` of who sent it."""
 
 
 Answer = Callable[[Any], None]

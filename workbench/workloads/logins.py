@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import json
 import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +15,7 @@ from workbench.errors import DriverError, UsageError
 from workbench.workloads.asking import Ask
 from workbench.workloads.browsing import go_to_provider
 from workbench.workloads.http import Http, HttpError, classify_http
+from workbench.workloads.moments import now_ns
 from workbench.workloads.people import NotBegun, Person
 from workbench.workloads.userbase import Userbase
 
@@ -153,7 +153,7 @@ class _Browser:
     async def look_up(self, clients: int) -> int:
         """Report everybody whom this client was the first to log in as; how many they are. ``clients``: in all."""
         assert self._note is not None
-        shared, database, began = self._shared, self._shared.database, time.monotonic_ns()
+        shared, database, began = self._shared, self._shared.database, now_ns()
         others = clients > shared.clients  # in other drivers, who may have had more luck
         found = {}
         for person in [person for person in shared.people.values() if person.client == self._client]:

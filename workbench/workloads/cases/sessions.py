@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from workbench.workloads.cases.base import Group
 from workbench.workloads.cases.visitor import ENDED, Guest, Visitor, bearer, refused, said
+from workbench.workloads.moments import now_ns
 
 cases = Group()
 
@@ -37,7 +37,7 @@ async def goes_on(visitor: Visitor) -> tuple[Any, Any]:
 async def reuse(visitor: Visitor) -> tuple[Any, Any]:
     guest = await visitor.guest()
     pair = (await _refresh(visitor, guest.refresh)).raise_for_status().json()
-    since = time.monotonic_ns()
+    since = now_ns()
     spent = await _refresh(visitor, guest.refresh)
     access = await visitor.until_refused(guest, since, what="reuse of a refresh token")
     newest = await _refresh(visitor, pair["refresh_token"])
@@ -57,7 +57,7 @@ async def made_up(visitor: Visitor) -> tuple[Any, Any]:
 async def logout(visitor: Visitor) -> tuple[Any, Any]:
     guest = await visitor.guest()
     async with visitor.socket(guest) as socket:
-        since = time.monotonic_ns()
+        since = now_ns()
         answer = await visitor.app.post("/logout", headers=bearer(guest.access))
         http = await visitor.until_refused(guest, since, what="logout")
         closed = await visitor.until_closed(socket, since, what="logout")
@@ -70,7 +70,7 @@ async def logout(visitor: Visitor) -> tuple[Any, Any]:
 async def revoked(visitor: Visitor) -> tuple[Any, Any]:
     stolen, mine = await _twice(visitor)
     async with visitor.socket(stolen) as socket, visitor.socket(mine) as my_socket:
-        since = time.monotonic_ns()
+        since = now_ns()
         answer = await visitor.app.delete(f"/sessions/{stolen.session}", headers=bearer(mine.access))
         http = await visitor.until_refused(stolen, since, what="revocation")
         closed = await visitor.until_closed(socket, since, what="revocation")
@@ -85,7 +85,7 @@ async def revoked(visitor: Visitor) -> tuple[Any, Any]:
 async def all_revoked(visitor: Visitor) -> tuple[Any, Any]:
     one, other = await _twice(visitor)
     async with visitor.socket(one) as socket:
-        since = time.monotonic_ns()
+        since = now_ns()
         answer = await visitor.app.delete("/sessions", headers=bearer(other.access))
         http = [await visitor.until_refused(each, since, what="revocation of all") for each in (one, other)]
         closed = await visitor.until_closed(socket, since, what="revocation of all")
@@ -115,7 +115,7 @@ async def listed(visitor: Visitor) -> tuple[Any, Any]:
 async def limited(visitor: Visitor) -> tuple[Any, Any]:
     who = await visitor.register()
     guests = [await visitor.log_in(who) for _ in range(visitor.place.session_limit)]
-    since = time.monotonic_ns()
+    since = now_ns()
     guests.append(await visitor.log_in(who))
     oldest = await visitor.until_refused(guests[0], since, what="the limit of sessions")
     found = sorted(session["id"] for session in await _sessions(visitor, guests[-1]))

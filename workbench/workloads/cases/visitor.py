@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from workbench.workloads.http import Http
+from workbench.workloads.moments import now_ns
 from workbench.workloads.origin import origin, socket_url
 from workbench.workloads.userbase import Document, users_at
 
@@ -169,7 +169,7 @@ class Visitor:
         """Ask until the guest's token is refused, here and elsewhere; recorded as an effect. "refused" or "still
         accepted"."""
         found = "still accepted"
-        while time.monotonic_ns() - since_ns < PATIENCE_S * 1e9:
+        while now_ns() - since_ns < PATIENCE_S * 1e9:
             asked = [await app.get("/users/me", headers=bearer(guest.access)) for app in (self.app, self.elsewhere)]
             if all(answer.status_code == 401 for answer in asked):
                 found = "refused"
@@ -182,7 +182,7 @@ class Visitor:
         """Wait until the socket is closed; recorded as an effect. The code with which it was, or "still open"."""
         found: int | str = "still open"
         try:
-            async with asyncio.timeout(max(since_ns / 1e9 + PATIENCE_S - time.monotonic(), LOOK_S)):
+            async with asyncio.timeout(max(PATIENCE_S - (now_ns() - since_ns) / 1e9, LOOK_S)):
                 await socket.wait_closed()
             found = socket.close_code or 1006
         except TimeoutError:
