@@ -61,21 +61,23 @@ def _ladder(body: Body, excess: Callable[[], int], most: int) -> Iterator[bool]:
 
 
 def _leave_out(body: Body, excess: int, most: int) -> None:
-    """The largest outputs first, as few as will do; then code and prose, the largest first."""
+    """The largest first, as few as will do; code and prose only where they are twice as large as an output."""
     first = Piece("picture", body.first) if body.first else None
     if first and len(str(first)) > most / 2:
         excess -= _drop_first(body, first)
-    outputs = [piece for piece in body.pieces if piece.what in ("picture", "table", "text")]
-    rest = [piece for piece in body.pieces if piece.what in ("code", "prose")]
-    for some in (outputs, rest):
-        if some is rest and first and body.first and excess > 0:
-            excess -= _drop_first(body, first)
-        for piece in sorted(some, key=lambda one: -len(str(one).encode(errors="replace"))):
-            size = len(str(piece).encode(errors="replace"))
-            if excess <= 0 or size < _WORTH:
-                break
+
+    def weight(piece: Piece) -> float:
+        return len(str(piece).encode(errors="replace")) * (0.5 if piece.what in ("code", "prose") else 1)
+
+    for piece in sorted((one for one in body.pieces if one.what != "frame"), key=weight, reverse=True):
+        size = len(str(piece).encode(errors="replace"))
+        if excess <= 0:
+            return
+        if size > _WORTH:
             piece.content, piece.what = _instead(piece, size), "frame"
             excess -= size - len(str(piece).encode())
+    if first and body.first and excess > 0:
+        _drop_first(body, first)
 
 
 def _drop_first(body: Body, first: Piece) -> int:

@@ -152,7 +152,7 @@ class _Page:
         return Piece("text", f'<pre class="{kinds}">{ansi.to_html(_cut(text.rstrip()))}</pre>', self._heading)
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, *, before: str = "") -> str:
     """A long text without its middle, and what is missing said where it would stand."""
     if len(text) <= LONGEST:
         return text
@@ -160,7 +160,7 @@ def _cut(text: str) -> str:
     first, last = first[: first.rfind("\n") + 1] or first, last[last.find("\n") + 1 :] or last
     missing = len(text) - len(first) - len(last)
     rule = "─" * 3
-    return f"{first}\n{rule} {missing:,} characters are left out here; the executed notebook has them {rule}\n\n{last}"
+    return f"{first}\n{before}{rule} {missing:,} characters are left out here; the executed notebook has them {rule}\n\n{last}"
 
 
 def _colourer() -> Callable[[str], str]:
@@ -171,7 +171,7 @@ def _colourer() -> Callable[[str], str]:
     lexer, formatter = PythonLexer(stripnl=True), HtmlFormatter(nowrap=True)
 
     def colour(source: str) -> str:
-        return str(highlight(_cut(source), lexer, formatter)).rstrip("\n")
+        return str(highlight(_cut(source, before="# "), lexer, formatter)).rstrip("\n")
 
     return colour
 
