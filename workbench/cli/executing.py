@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from workbench import chain, report, results
+from workbench import chain, report, results, trends
 from workbench.cli.project import Notebook, Project
 from workbench.cli.screen import Screen
 from workbench.cli.standing import settle, show_left
@@ -72,6 +72,7 @@ def run_chosen(
         results.write_derived(folder)
         report.write(folder)
         page = point_latest(folder) / report.INDEX
+        trends.refresh(project.outputs, root=project.root)
     except OSError as error:
         screen.conclude(ended, page=page)
         show_left(left)

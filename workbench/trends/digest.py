@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,13 @@ from msgspec import Struct
 
 from workbench.records import Note, Run, read_run, when
 
-SCHEMA = 1
-"""The newest ``results.json`` that is understood as a whole."""
-
 NOTHING = "nothing is recorded in it"
 """Why a folder is no run: a stack that was started by hand, or a run that was killed before it had begun."""
 
 LARGEST = 64 << 20
 """Bytes of a ``results.json`` that is still opened."""
 
+_SWEEP = "sweep.json"  # in the folder of a sweep
 _NONSENSE = 1e15  # of whatever unit
 _LONGEST = 300  # characters of a text that is kept
 _WORST = ("refuted", "unknown", "held")
@@ -58,7 +57,10 @@ class NoteDigest(Struct, frozen=True, array_like=True, gc=False):
 
 
 class RunDigest(Struct, frozen=True, array_like=True, gc=False):
-    """One run. ``broken`` says why it cannot be read, if it cannot."""
+    """One run. ``broken`` says why it cannot be read, if it cannot.
+
+    Of a sweep, whose cells are there to differ, only ``cells``, their number, and their verdicts are kept.
+    """
 
     name: str
     when: str
@@ -66,46 +68,54 @@ class RunDigest(Struct, frozen=True, array_like=True, gc=False):
     seconds: float
     exit_code: int | None
     whole: bool
-    schema: int
+    newer: bool  # written by a newer version of the workbench
+    verdict: str  # the worst of its notebooks; unknown if there is none, or if it did not come to its end
+    counts: dict[str, int]  # verdict → claims
     notes: tuple[NoteDigest, ...]
+    cells: int = 0
     broken: str = ""
-
-    @property
-    def verdict(self) -> str:
-        """The worst of its notebooks; unknown if there is none or it did not come to its end."""
-        verdicts = {note.verdict for note in self.notes} | (set() if self.whole and self.notes else {"unknown"})
-        return next((word for word in _WORST if word in verdicts), "unknown")
 
 
 def digest(folder: Path, *, name: str) -> RunDigest:
     """The digest of a run folder. Raises nothing: what cannot be read becomes a run that says so."""
     try:
-        if (folder / "results.json").exists() and (size := (folder / "results.json").stat().st_size) > LARGEST:
+        results = folder / "results.json"
+        if results.exists() and (size := results.stat().st_size) > LARGEST:
             raise ValueError(f"its results.json has {size:,} bytes")
         return _of(read_run(folder), name)
     except Exception as error:
         why = f"{error or type(error).__name__}"
-        return RunDigest(name, when(name), "", 0.0, None, False, SCHEMA, (), _cut(why))
+        return RunDigest(name, when(name), "", 0.0, None, False, False, "unknown", {}, (), broken=_cut(why))
 
 
 def _of(run: Run, name: str) -> RunDigest:
     results = run.results
     entries = results.get("notebooks")
     told = {Path(str(e.get("folder") or e.get("name"))).name: e for e in entries or () if isinstance(e, dict)}
-    notes = tuple(_note(note, told.get(note.folder.name, {}), run.folder) for note in run.notes)
-    code, by_hand = results.get("exit_code"), run.folder in [note.folder for note in run.notes]
-    schema = results.get("schema")
+    notes = tuple(_note(note, told.get(note.folder.name, {}), run.folder) for note in run.notes if _recorded(note, run))
+    verdicts = {note.verdict for note in notes} | (set() if run.whole and notes else {"unknown"})
+    counts = Counter(claim.verdict for note in notes for claim in note.claims)
+    cells = len(notes) if (run.folder / _SWEEP).exists() else 0
+    code = results.get("exit_code")
     return RunDigest(
         name=name,
         when=when(name) or _text(results.get("began"))[:16].replace("T", " "),
         command=_cut(run.command),
         seconds=_number(run.seconds) or 0.0,
         exit_code=code if isinstance(code, int) and abs(code) < 1000 else None,
-        whole=run.whole or (by_hand and all(note.concluded for note in run.notes)),
-        schema=schema if isinstance(schema, int) and 0 < schema < 1_000_000 else SCHEMA,
-        notes=notes,
+        whole=run.whole,
+        newer=run.newer,
+        verdict=next((word for word in _WORST if word in verdicts), "unknown"),
+        counts={word: counts[word] for word in reversed(_WORST) if counts[word]},
+        notes=() if cells else notes,
+        cells=cells,
         broken="" if notes else _why_none(run),
     )
+
+
+def _recorded(note: Note, run: Run) -> bool:
+    """Whether a notebook ran in the folder: a stack that was started by hand leaves one as well."""
+    return not run.by_hand or any((note.folder / file).exists() for file in ("verdict.json", "environment.json"))
 
 
 def _why_none(run: Run) -> str:
@@ -125,7 +135,7 @@ def _note(note: Note, entry: Mapping[str, Any], run: Path) -> NoteDigest:
         name=_cut(note.name),
         title=_cut(note.title),
         folder="" if note.folder == run else note.folder.name,
-        verdict=_settled(note.verdict, done),
+        verdict=note.verdict,
         reason=_cut(note.reason),
         concluded=done,
         parameters={_cut(name, 40): _cut(_shown(value), 60) for name, value in sorted(parameters.items())[:40]},
@@ -140,7 +150,7 @@ def _note(note: Note, entry: Mapping[str, Any], run: Path) -> NoteDigest:
                 _cut(c.name or c.sentence),
                 _cut(c.sentence),
                 tuple(_cut(one, 20) for one in c.scenarios[:20]),
-                _settled(c.verdict, done),
+                c.verdict,
                 _cut(c.measured),
             )
             for c in note.claims
@@ -171,11 +181,6 @@ def _numbers(note: Note, entry: Mapping[str, Any], raw: Mapping[str, Mapping[str
         for name in OF_WORKLOADS:
             if (value := _number(load.get(name))) is not None:
                 yield key("workload", _cut(owner), name), value
-
-
-def _settled(verdict: str, done: bool) -> str:
-    """A notebook that did not conclude promises nothing."""
-    return verdict if verdict == "refuted" or (verdict == "held" and done) else "unknown"
 
 
 def _machine(said: Any) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from urllib.parse import quote
 
 from workbench.history import whole
 from workbench.trends.claims import CURRENT, STRIP, Row, Seen
-from workbench.trends.digest import SCHEMA, RunDigest
+from workbench.trends.digest import RunDigest
 from workbench.trends.numbers import said
 from workbench.trends.overview import Overview
 from workbench.trends.regression import AT_LEAST, LEAST, MOST, false_alarms
@@ -84,7 +83,7 @@ def _render(all_runs: Overview, limits: Limits) -> str:
         "earlier": _months(runs, limits),
         "months": _counted(runs, limits),
         "ahead": _ahead(runs, now),
-        "newer": [run for run in runs if run.schema > SCHEMA],
+        "newer": [run for run in runs if run.newer],
         "rule": {
             "least": LEAST,
             "most": MOST,
@@ -95,9 +94,7 @@ def _render(all_runs: Overview, limits: Limits) -> str:
         "longest_strip": STRIP,
         "current": CURRENT,
         "fewest": FEWEST,
-        "schema": SCHEMA,
         "said": said,
-        "counted": _counted_claims,
         "in_words": in_words,
         "runs_of": runs_of,
     }
@@ -167,11 +164,6 @@ def in_words(row: Row) -> str:
     parts = [f"{word} {count} times" if count > 1 else word for word, count in runs_of(row.verdicts)[-8:]]
     before = "" if len(runs_of(row.verdicts)) <= 8 else "…, "
     return f"{before}{', then '.join(parts)}"
-
-
-def _counted_claims(run: RunDigest) -> list[tuple[str, int]]:
-    counts = Counter(claim.verdict for note in run.notes for claim in note.claims)
-    return [(word, counts[word]) for word in ("held", "refuted", "unknown") if counts[word]]
 
 
 @dataclass(frozen=True, slots=True)
