@@ -39,6 +39,13 @@ class Cluster:
             self._until(lambda log=log: "Starting established connection" in log.read_text(), name)
         return self
 
+    def leave(self, name):
+        """End a worker, and wait until the scheduler has noticed."""
+        self.kill(name)
+        del self.workers[name]
+        log = self._folder / "scheduler.log"
+        self._until(lambda: any(f"name: {name}" in line for line in _removals(log)), f"the end of {name}")
+
     def kill(self, name):
         """SIGKILL, as when its machine goes."""
         process = self.scheduler if name == "scheduler" else self.workers[name]
@@ -69,6 +76,10 @@ class Cluster:
                 logs = "\n".join(path.read_text() for path in self._folder.glob("*.log"))
                 raise TimeoutError(f"{what} did not start:\n{logs}")
             time.sleep(0.05)
+
+
+def _removals(log):
+    return [line for line in log.read_text().splitlines() if "Remove worker" in line]
 
 
 @contextlib.contextmanager

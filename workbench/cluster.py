@@ -9,6 +9,8 @@ client.close()
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 import types
 import warnings
@@ -51,6 +53,7 @@ def connect(address: str, *, timeout_s: float = CONNECT_S) -> Client:
     """
     if not isinstance(address, str) or not address.strip():
         raise UsageError(f'A cluster is the address of its scheduler, as in "tcp://10.0.0.5:8786"; got {address!r}.')
+    alone = "distributed" not in sys.modules
     try:
         from distributed import Client
     except ImportError as error:
@@ -58,6 +61,8 @@ def connect(address: str, *, timeout_s: float = CONNECT_S) -> Client:
             f"The cluster {address} cannot be used: the package `distributed` is not installed ({error}). Install the "
             "extra for it, `pip install 'workbench[cluster]'`, here and on the workers."
         ) from error
+    if alone:  # what goes wrong is told by our errors; its own log would stand beside them, with tracebacks
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():  # which packages differ that are not ours is nobody's business here
             warnings.simplefilter("ignore")

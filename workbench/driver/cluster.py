@@ -148,8 +148,10 @@ class Distant:
                         log.write(message["log"])
                 else:
                     self._code = message["ended"]
+        except OSError:
+            self.lost = "the connection to it ended: it was killed, or it has lost its scheduler and closed"
         except Exception as error:
-            self.lost = f"the connection to it ended ({str(error) or type(error).__name__})"
+            self.lost = f"what it says is not understood ({error!r})"
         finally:
             self._over.set()
             ended()
