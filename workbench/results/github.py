@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -87,7 +87,8 @@ def _told(note: Note, run: Run, where: str, redactor: Redactor) -> Iterator[tupl
 
 def _path(note: Note, run: Run) -> str:
     """The notebook as the results tell it, from the project's root."""
-    entries: Sequence[object] = run.results.get("notebooks") or ()
+    listed = run.results.get("notebooks")
+    entries: list[object] = listed if isinstance(listed, list) else []
     told = (one.get("notebook") for one in entries if isinstance(one, dict) and one.get("name") == note.name)
     return next((path for path in told if isinstance(path, str)), "")
 

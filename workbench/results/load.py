@@ -30,7 +30,7 @@ def read_load(folder: Path) -> Load:
     for place in histories(folder):
         try:
             history = History.read(place)
-        except (HistoryError, OSError, ValueError, KeyError, TypeError) as error:  # the last three: a foreign run.json
+        except Exception as error:  # whatever a foreign or damaged record leads to, the others are read
             why = str(error) if isinstance(error, HistoryError) else f"{type(error).__name__}: {error}"
             found["unreadable"].append(f"{place.name}: {why.replace(str(place), place.name)}")
             continue
