@@ -129,3 +129,18 @@ def test_files_are_redacted_where_they_stand(tmp_path):
     assert (tmp_path / "logs" / "redis.log").read_bytes() == b"\xff user " + MASK.encode() + b"\n"
     assert json.loads((tmp_path / "verdict.json").read_text()) == {"password": MASK, "text": MASK}
     assert (tmp_path / "clean.json").read_text() == '{"a":  1}'
+
+
+def test_a_sealed_record_stays_whole(tmp_path):
+    """A history whose facts name a secret is no damaged history once the secret is out."""
+    from workbench.history.sealed import seal, unseal
+
+    lines = [seal({"facts": {"url": "redis://:s3cret-word@host", "ä": 1}}), seal({"at": 0.5}), "torn s3cret-word"]
+    path = tmp_path / "run.json"
+    path.write_text("\n".join(lines) + "\n")
+    assert Redactor(["s3cret-word"]).file(path)
+    first, second, torn = path.read_text().splitlines()
+    assert unseal(first) == {"facts": {"url": f"redis://:{MASK}@host", "ä": 1}}
+    assert second == lines[1]
+    assert torn == f"torn {MASK}"
+    assert not Redactor(["s3cret-word"]).file(path)

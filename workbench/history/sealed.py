@@ -7,6 +7,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+BEGINNING = '{"sum": "'
+"""Of every such line."""
+
 
 def seal(record: Mapping[str, Any]) -> str:
     """One line of JSON that carries its own checksum."""
@@ -23,4 +26,4 @@ def unseal(line: str) -> dict[str, Any] | None:
 
 
 def _sealed(text: str) -> str:
-    return f'{{"sum": "{zlib.crc32(text.encode()):08x}", "record": {text}}}'
+    return f'{BEGINNING}{zlib.crc32(text.encode()):08x}", "record": {text}}}'

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from workbench import learned
 from workbench.history import whole
+from workbench.history.sealed import BEGINNING, seal, unseal
 from workbench.redact import patterns
 from workbench.redact.assigned import MASK
 from workbench.redact.names import is_secret_name
@@ -73,7 +74,10 @@ class Redactor:
         if path.suffix not in _TEXTS or path.is_symlink():
             return False
         before = path.read_text(encoding="utf-8", errors="surrogateescape")
-        if path.suffix in _JSON:
+        if before.startswith(BEGINNING):
+            clean = self.text(before)  # most have nothing in them
+            after = before if clean == before else "".join(map(self._sealed, before.splitlines(keepends=True)))
+        elif path.suffix in _JSON:
             try:
                 tree = json.loads(before)
                 clean = self.tree(tree)
@@ -86,6 +90,14 @@ class Redactor:
             return False
         whole.write(path, after)
         return True
+
+    def _sealed(self, line: str) -> str:
+        """A sealed line is sealed anew: it is as whole as it was before."""
+        record = unseal(line)
+        if record is None:
+            return self.text(line)
+        clean = self.tree(record)
+        return line if clean == record else f"{seal(clean)}{line[len(line.rstrip()) :]}"
 
     def folder(self, path: Path) -> list[Path]:
         """Redact every text file below a folder; the files in which something was replaced."""
