@@ -92,7 +92,8 @@ class Overview:
             return f"There is no run in {self.outputs}{self._empty}."
         last, verdicts = self.runs[-1], Counter(run.verdict for run in self.runs)
         counted = ", ".join(f"{verdicts[word]} {word}" for word in ("held", "refuted", "unknown") if verdicts[word])
-        text = f"{len(self.runs):,} runs of {len(self.notebooks)} notebooks ({counted}); the last is {last.name}: "
+        text = f"{_many(len(self.runs), 'run')} of {_many(len(self.notebooks), 'notebook')} ({counted}); "
+        text += f"the last is {last.name}: "
         text += f"{last.verdict}. {self.headline}."
         if self.red:
             text += f" Refuted: {_few([_call(row.notebook, row.name, row.with_) for row in self.red])}."
@@ -133,6 +134,10 @@ def overview(outputs: Path, *, merge: Sequence[Path] = (), areas: Sequence[Area]
 
 def _and(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}{'s' * (count != 1)}"
 
 
 def _few(names: Sequence[str]) -> str:

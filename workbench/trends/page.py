@@ -43,7 +43,7 @@ class Limits:
     trends: int = 250
 
     def times(self, share: float) -> Limits:
-        return Limits(*(int(share * one) for one in (self.runs, self.earlier, self.claims, self.trends)))
+        return Limits(*(max(1, int(share * one)) for one in (self.runs, self.earlier, self.claims, self.trends)))
 
 
 def write(all_runs: Overview) -> Path:
@@ -54,12 +54,12 @@ def write(all_runs: Overview) -> Path:
     return page
 
 
-def render(all_runs: Overview) -> str:
-    """The page as text of at most `LARGEST` bytes."""
+def render(all_runs: Overview, *, limits: Limits | None = None, largest: int = LARGEST) -> str:
+    """The page as text of at most ``largest`` bytes, as far as leaving out can make it so."""
     text = ""
     for share in (1.0, 0.5, 0.2, 0.05):
-        text = _render(all_runs, Limits().times(share))
-        if len(text.encode(errors="replace")) <= LARGEST:
+        text = _render(all_runs, (limits or Limits()).times(share))
+        if len(text.encode(errors="replace")) <= largest:
             break
     return text
 

@@ -110,7 +110,7 @@ def _flag(
     for newest in range(least + 1, len(bad)):
         if up is not None:
             start, _, worst = up
-            if (bad[newest] <= worst and bad[newest - 1] <= worst) or newest - start > most:
+            if (bad[newest] <= worst and bad[newest - 1] <= worst) or newest - start >= most:
                 up = None
         if up is None and bad[newest] > bad[newest - 2] < bad[newest - 1]:  # else it is not worse than all before
             reference = _reference(bad, newest, worse=worse, at_least=at_least, least=least, most=most)
