@@ -39,7 +39,7 @@ class SweepScreen:
         """While cells are executed."""
         before = self._of - self._todo
         done = f" ({before:,} have their ending from before)" if before else ""
-        self._console.print(f"{self._todo:,} cells on {self._workers} workers{done}")
+        self._console.print(f"{_count(self._todo, 'cell')} on {_count(self._workers, 'worker')}{done}")
         if not self._console.is_terminal or os.environ.get("CI"):
             yield
             return
@@ -50,6 +50,9 @@ class SweepScreen:
         """A cell began or ended."""
         if isinstance(what, str):
             self._running += 1
+            return
+        if what.state == "not run":  # said at the end, together with others
+            self._running = max(self._running - 1, 0)
             return
         self._running -= 1
         self._ended += 1
@@ -77,7 +80,7 @@ class SweepScreen:
         left = sum(map(again, entries))
         if left:
             self._console.print(
-                f"{left:,} of {self._of:,} cells have no ending that counts. Go on with: "
+                f"{left:,} of {_count(self._of, 'cell')} without an ending that counts. Go on with: "
                 f"[bold]workbench sweep --resume {escape(folder.name)}[/]",
                 soft_wrap=True,
             )
@@ -95,3 +98,7 @@ class SweepScreen:
             left = (self._todo - self._ended) * self._took / self._ended / max(self._workers, 1)
             told += f" · about {spoken(left)} left"
         return Text(told, "dim")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench import cluster
-from workbench.errors import ServiceError, UsageError, WorkbenchError
+from workbench.errors import ServiceError, UsageError
 from workbench.sweeps.asked import Asked
 from workbench.sweeps.ledger import Ending
 from workbench.sweeps.local import Task, Tell, settle
@@ -53,11 +53,10 @@ class Cluster:
     def __init__(self, address: str) -> None:
         """Connect, and look at every worker. Raises `ServiceError` naming the one that runs other code."""
         self.address = address
-        logging.getLogger("distributed").setLevel(
-            logging.CRITICAL
-        )  # what matters of it is said by the endings of cells
         try:
             self._client: Any = cluster.connect(address)
+            for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+                logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it, the endings of cells say
         except UsageError as error:
             raise ServiceError(str(error)) from error
         try:
@@ -92,25 +91,29 @@ class Cluster:
                 self._cancel(running, tell)
                 return
             while waiting and (worker := self._free(running)):
-                running.update(self._submit(waiting.popleft(), worker, tell, done))
+                given = self._submit(waiting[0], worker, done)
+                if given is None:
+                    break
+                running[str(waiting.popleft()["id"])] = given
+                tell(str(given.task["id"]))
             with contextlib.suppress(queue.Empty):
-                given = running.pop(done.get(timeout=0.2), None)
-                if given is not None:
-                    tell(self._collect(given))
+                back = running.pop(done.get(timeout=0.2), None)
+                if back is not None:
+                    tell(self._collect(back))
             now = time.monotonic()
             if now - looked > LOOK_S:
                 try:
                     self._threads = self._look()
                     answered = now
                     self._meet()
-                except (OSError, WorkbenchError):
+                except Exception:  # whatever way it does not answer in: it is asked again
                     pass
                 looked = time.monotonic()
                 for name in [n for n, given in running.items() if given.worker.address not in self._workers]:
                     tell(self._died(running.pop(name)))
             manned = now if self._workers else manned
-            if now - answered > GONE_S:
-                why = f"The cluster {self.address} vanished: its scheduler did not answer for {GONE_S:g} s"
+            if now - answered > GONE_S or self._client.status == "closed":
+                why = f"The cluster {self.address} vanished: its scheduler did not answer for {now - answered:.0f} s"
             elif now - manned > ALONE_S:
                 why = f"The cluster {self.address} has had no worker for {ALONE_S:g} s"
             else:
@@ -141,16 +144,21 @@ class Cluster:
         spare = [address for address in self._workers if busy[address] < self._threads.get(address, 0)]
         return self._workers[min(spare, key=lambda address: busy[address])] if spare else None
 
-    def _submit(
-        self, task: Task, worker: cluster.Worker, tell: Tell, done: queue.SimpleQueue[str]
-    ) -> dict[str, _Given]:
+    def _submit(self, task: Task, worker: cluster.Worker, done: queue.SimpleQueue[str]) -> _Given | None:
+        """Give a cell to a worker; ``None`` while there is no connection to the scheduler."""
+        if self._client.status != "running":
+            return None
         name = str(task["id"])
-        future = self._client.submit(
-            _shipped(), task, worker.pid, workers=[worker.address], allow_other_workers=False, retries=0, pure=False
-        )
+        try:
+            future = self._client.submit(
+                _shipped(), task, worker.pid, workers=[worker.address], allow_other_workers=False, retries=0, pure=False
+            )
+        except Exception:  # distributed has a class of its own for a client that closed itself in this moment
+            if self._client.status == "running":
+                raise
+            return None
         future.add_done_callback(lambda _: done.put(name))
-        tell(name)
-        return {name: _Given(task, worker, future, time.monotonic())}
+        return _Given(task, worker, future, time.monotonic())
 
     def _collect(self, given: _Given) -> Ending:
         """The ending of a cell that came back, its folder unpacked."""

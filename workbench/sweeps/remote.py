@@ -77,6 +77,8 @@ def _give(task: Task) -> Hand:
 
 
 def _wanted(worker: Any, key: Any) -> bool:
-    """Whether somebody still waits for the task: not once it was cancelled, or its client has gone."""
+    """Whether somebody still waits for the task: not once it was cancelled, or its client or the scheduler has gone."""
     task = worker.state.tasks.get(key)
-    return task is not None and task.state in ("executing", "long-running")
+    return (
+        worker.status.name in ("running", "paused") and task is not None and task.state in ("executing", "long-running")
+    )
