@@ -31,16 +31,16 @@ def read_run(folder: Path) -> Run:
     """
     results = read_json(folder / "results.json")
     if not there(folder / "results.json") and _ran_in(folder):
-        note = _note(folder, {}, reason=None)
-        newer = note.newer
-        return Run(folder, (note,), "", note.when, note.seconds, whole=note.concluded, newer=newer)
+        cut = is_run_name(folder.parent.name) and not there(folder.parent / "results.json")
+        note = _note(folder, {}, reason=_cut_off(folder) if cut else None)
+        whole = note.concluded and not cut
+        return Run(folder, (note,), "", note.when, note.seconds, whole=whole, newer=note.newer)
     told = [entry for entry in _list(results.get("notebooks")) if isinstance(entry, dict)]
     entries = {name: entry for entry in told if (name := _folder_name(entry))}
     notes = [_note(folder / name, entry, reason=str(entry.get("reason") or "")) for name, entry in entries.items()]
     for path in _folders_in(folder):
         if path.name not in entries and (_ran_in(path) or (not results and is_run_name(folder.name))):
-            ended = read_json(path / "verdict.json").get("concluded") is True
-            notes.append(_note(path, {}, reason=_AFTER if ended and not results else _BEFORE))
+            notes.append(_note(path, {}, reason=_BEFORE if results else _cut_off(path)))
     return Run(
         folder=folder,
         notes=tuple(notes),
@@ -129,6 +129,11 @@ def _claim(claim: Mapping[str, Any]) -> Claim:
         numbers=_mapping(claim.get("measured")),
         counterexample=tuple(one for one in _list(claim.get("counterexample")) if isinstance(one, dict)),
     )
+
+
+def _cut_off(folder: Path) -> str:
+    """Why a notebook of a run without results did not come to its conclusion."""
+    return _AFTER if read_json(folder / "verdict.json").get("concluded") is True else _BEFORE
 
 
 def _ran_in(folder: Path) -> bool:

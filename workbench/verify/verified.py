@@ -214,8 +214,8 @@ def _unsure(note: Note, seal: Seal, run: Run) -> Iterator[str]:
         yield "it did not come to its conclusion, and what held until then is unknown"
     if not seal.sealed and run.whole:
         yield "it has no chain: it was kept by an older version, or the chain was removed"
-    elif not seal.sealed and run.by_hand and note.concluded:
-        yield "it has no chain"
+    elif run.by_hand and note.concluded and not run.whole:
+        yield "the run that it belongs to was cut off before it was sealed; its verdicts are unknown"
 
 
 def _other_code(run: Run) -> str:
