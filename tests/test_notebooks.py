@@ -15,8 +15,9 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PROFILES = sorted((ROOT / "parameters").glob("*.yaml"))
 
-UNDER_TEST = ("runtime", "system", "images")
-"""Parameters that say what is under test and how it is started, alike in all notebooks that have them."""
+UNDER_TEST = ("runtime", "system", "images", "cluster")
+"""Parameters that say what is under test, how it is started, and from where the load comes, alike in all notebooks that
+have them."""
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
