@@ -12,7 +12,7 @@ from test_notebooks import NOTEBOOKS, claims
 ROOT = Path(__file__).parent.parent
 
 FAST = "a cluster with a worker whose clock is too fast"
-GAINS = "0,1.0014"
+GAINS = "0,1.0011"
 """So much that in the run it gains more than is claimed, and less than would put the whole record in doubt."""
 
 # Notebook, parameters under which it runs, the claims that must then be refuted. Runs are no longer than that takes.
@@ -183,7 +183,7 @@ def test_the_claims_that_must_notice_do(notebook, parameters, refuted, tmp_path,
         (record,) = (tmp_path / "latest").glob(f"{notebook}/verdict.json")
         decided = {claim["name"]: claim for claim in json.loads(record.read_text())["claims"]}
         wrong = {name: decided[name]["text"] for name in refuted if decided[name]["verdict"] != "refuted"}
-        if not any(text.startswith("The client was saturated") for text in wrong.values()):
+        if not any(text.startswith(("The client was saturated", "The clock of")) for text in wrong.values()):
             break
     assert not wrong
     for name in refuted:
