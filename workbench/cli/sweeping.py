@@ -145,7 +145,9 @@ def _conduct(
     workers: int,
     cell_timeout_s: float,
 ) -> int:
+    from workbench import results
     from workbench.cli.sweep_screen import SweepScreen
+    from workbench.records import read_run
     from workbench.redact import Redactor
     from workbench.sweeps.asked import Asked
     from workbench.sweeps.conduct import conduct
@@ -156,12 +158,12 @@ def _conduct(
         with screen.watching():
             try:
                 code, wrong = conduct(
-                    folder,
                     ledger,
                     {book.name: book for book in books},
+                    outputs=folder.parent,
                     run=runner,
                     environment=environment,
-                    cwd=None if getattr(runner, "far", False) else project.root,
+                    root=project.root,
                     cell_timeout_s=cell_timeout_s,
                     command=shlex.join(["workbench", *map(redactor.text, sys.argv[1:])]),
                     watch=screen.see,
@@ -173,6 +175,8 @@ def _conduct(
                     f"workbench sweep --resume {folder.name}"
                 ) from error
     screen.conclude(folder, wrong=wrong)
+    if (folder / results.FILE).exists():
+        results.tell(read_run(folder), root=project.root, redactor=redactor, say=typer.echo)
     return code
 
 

@@ -15,6 +15,7 @@ from workbench.report.facts import Surroundings
 from workbench.report.fit import MOST, fitted
 from workbench.report.logs import Book, collect
 from workbench.report.notebook import Body, render
+from workbench.report.summary import write_summary
 
 PAGE = "report.html"
 INDEX = "index.html"
@@ -76,12 +77,15 @@ def write_notebook(note: Note, *, run: Run) -> Path:
 def write_index(run: Run) -> Path:
     """Write the page of a run; its path. It is cut to what was not held where it would be too large."""
     path, text = run.folder / INDEX, ""
+    summary = write_summary(run, _render, _keep)
     for less in (0, 1, 2):
         notes = [_of(note, run) for note in sorted(run.notes, key=lambda note: _ORDER.get(note.verdict, 2))]
         banners = [_NEWER] if run.newer else []
         if not run.whole:
             banners.append(_CUT_OFF)
-        text = _render("index.html.j2", run=run, notes=notes, head=run.head, banners=banners, less=less)
+        text = _render(
+            "index.html.j2", run=run, notes=notes, head=run.head, banners=banners, less=less, summary=summary
+        )
         if len(text.encode(errors="replace")) <= MOST:
             break
     _keep(path, text)

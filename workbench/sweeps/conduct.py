@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workbench import chain, report, results
+from workbench import chain, report, results, trends
 from workbench.errors import NotebookError, UsageError
 from workbench.execute.ending import overall
 from workbench.execute.folder import new_run_folder, point_latest
@@ -107,13 +107,13 @@ def same_books(folder: Path, document: Mapping[str, Any], books: Sequence[Book])
 
 
 def conduct(
-    folder: Path,
     ledger: Ledger,
     books: Mapping[str, Book],
     *,
+    outputs: Path,
     run: Runner,
     environment: Mapping[str, str],
-    cwd: Path | None,
+    root: Path,
     cell_timeout_s: float,
     command: str,
     watch: Tell,
@@ -121,16 +121,19 @@ def conduct(
 ) -> tuple[int, list[str]]:
     """Run the cells that wait, and leave a whole run folder; the exit code, and what went wrong with the pages.
 
-    ``cwd``: the working directory of the notebooks; none: the folder of each. Raises `OSError` if the record cannot be
+    ``root`` is the project's, the working directory of the notebooks unless they run elsewhere. Raises `OSError` if the record cannot be
     written.
     """
-    since = time.monotonic()
+    since, folder = time.monotonic(), ledger.folder
     names = ledger.waiting
     for name in names:
         if (folder / name).exists():
             shutil.rmtree(folder / name)
+    for old in (chain.FILE, results.FILE):  # of the run before: from here on the folder is one of a run that goes on
+        (folder / old).unlink(missing_ok=True)
     ledger.begin(names)
     point_latest(folder)
+    cwd = None if getattr(run, "far", False) else root
     tasks = [
         _task(folder, ledger.cells[name], books, environment=environment, cwd=cwd, cell_timeout_s=cell_timeout_s)
         for name in names
@@ -144,7 +147,8 @@ def conduct(
             ledger.ended(what)
         watch(what)
 
-    run(tasks, tell, asked)
+    if tasks:
+        run(tasks, tell, asked)
     codes = []
     for entry in ledger.cells.values():
         if entry["state"] in ("waiting", "running"):
@@ -164,10 +168,11 @@ def conduct(
     entries = [_entry(folder, entry, books[entry["notebook"]]) for entry in ledger.cells.values() if _ran(entry)]
     told = results.Told(command, str(ledger.document["began"]), time.monotonic() - since, code)
     results.keep(folder, entries, told, redactor=redactor)
-    chain.write(folder)
+    chain.write(folder)  # the record is complete; what follows is derived from it
     if entries:
-        report.write(folder)
         results.write_derived(folder)
+        report.write(folder)
+    trends.refresh(outputs, root=root)
     return code, wrong
 
 
