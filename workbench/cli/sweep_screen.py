@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
-from workbench import report
+from workbench import chain, report
 from workbench.cli.screen import _bar, _mark, _near
 from workbench.cli.sweeping import spoken
 from workbench.redact import Redactor
@@ -84,6 +84,8 @@ class SweepScreen:
                 f"[bold]workbench sweep --resume {escape(folder.name)}[/]",
                 soft_wrap=True,
             )
+        if head := chain.head(folder):
+            self._console.print(f"[dim]The head of its chain, to be noted elsewhere: {escape(head)}[/]", soft_wrap=True)
         page = folder / report.INDEX
         self._console.print(str(_near(page if page.exists() else folder)), soft_wrap=True, markup=False)
 

@@ -119,10 +119,10 @@ def conduct(
     watch: Tell,
     asked: Asked,
 ) -> tuple[int, list[str]]:
-    """Run the cells that wait, and leave a whole run folder; the exit code, and what went wrong with the pages.
+    """Run the cells that wait, and leave a whole run folder; the exit code, and what went wrong with the summary.
 
-    ``root`` is the project's, the working directory of the notebooks unless they run elsewhere. Raises `OSError` if the record cannot be
-    written.
+    ``root`` is the project's, and the working directory of the notebooks unless they run elsewhere. Raises `OSError` if
+    the record cannot be written.
     """
     since, folder = time.monotonic(), ledger.folder
     names = ledger.waiting
