@@ -89,3 +89,15 @@ def test_a_line_is_listed_in_short(text, listed):
 
 def test_a_coloured_line_is_as_grave_as_it_says():
     assert level_of("\x1b[1;31mERROR\x1b[0m: lost") == "error"
+
+
+@given(st.text(st.sampled_from("aewrlvst:= #[]\x1b{M1"), max_size=60))
+def test_a_line_that_names_no_level_is_harmless_however_it_is_looked_at(text):
+    from workbench.history import levels
+
+    looked = level_of(text)
+    before, levels._TELLING = levels._TELLING, ("",)
+    try:
+        assert level_of(text) == looked
+    finally:
+        levels._TELLING = before

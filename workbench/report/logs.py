@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from workbench.history import Window
 from workbench.history.disk import windows_of
@@ -78,6 +81,19 @@ class _Line:
     text: str
 
 
+class _Log:
+    """The lines of one log with their numbers; of each, the run it belongs to and when it had arrived."""
+
+    def __init__(self, lines: Sequence[tuple[int, str]], run: NDArray[np.int_], at: NDArray[np.float64]) -> None:
+        self.lines, self.run, self.at = lines, run, at
+        self.levels = [level_of(text) for _, text in lines]
+        self.grave = np.asarray([level != "" for level in self.levels])
+
+    def line(self, place: int, *, log: int) -> _Line:
+        number, text = self.lines[place]
+        return _Line(int(self.run[place]), float(self.at[place]), log, number, self.levels[place], text)
+
+
 def runs_of(folder: Path) -> list[Path]:
     """The records of a notebook's runs, in the order in which they were begun."""
     return sorted((path for path in folder.glob("history*") if path.is_dir()), key=_number)
@@ -96,11 +112,10 @@ def collect(folder: Path, redactor: Redactor, *, most: int = MOST_IN_ALL) -> Boo
     lines = grave = 0
     for name in names:
         arrived = [next((one for one in run.values() if one.log == name), None) for run in arrivals]
-        mine = list(_lines(folder / "logs" / name, arrived, log=len(labels)))
-        if mine:
+        if log := _read(folder / "logs" / name, arrived):
+            lines, grave = lines + log.lines[-1][0], grave + int(log.grave.sum())
+            kept += [log.line(place, log=len(labels)) for place in _chosen(log, edges, share).tolist()]
             labels.append(Path(name).stem)
-            lines, grave = lines + mine[-1].number, grave + sum(line.level != "" for line in mine)
-            kept += _chosen(mine, edges, share)
     if not kept:
         return None
     rows = _rows(kept, [run.name for run in runs], windows, redactor)
@@ -119,44 +134,57 @@ def _told(folder: Path) -> Iterator[str]:
                 yield log
 
 
-def _lines(path: Path, arrived: Sequence[Arrived | None], *, log: int) -> Iterator[_Line]:
+def _read(path: Path, arrived: Sequence[Arrived | None]) -> _Log | None:
+    """The lines of a log with the run and the moment at which each had arrived; None if there are none."""
     try:
         found = numbered(path, most=MOST_READ)
     except OSError:
-        return
-    for number, text in found:
-        run, at = len(arrived), -math.inf
-        for place, one in enumerate(arrived):
-            if one is not None and (at := one.at(number)) < math.inf:
-                run = place
-                break
-        yield _Line(run, at if at < math.inf else -math.inf, log, number, level_of(text), text)
+        return None
+    if not found:
+        return None
+    numbers = np.arange(found[0][0], found[0][0] + len(found))
+    run = np.full(len(found), len(arrived))
+    at = np.full(len(found), -np.inf)  # before a run, and after the last one
+    open_ = np.ones(len(found), dtype=bool)  # those that no run so far was on for
+    for place, one in enumerate(arrived):
+        if one is not None:
+            when = _moments(one, numbers)
+            mine = open_ & (when < np.inf)
+            run[mine], at[mine] = place, when[mine]
+            open_ &= ~mine
+    return _Log(found, run, at)
 
 
-def _chosen(lines: list[_Line], edges: Sequence[Sequence[float]], most: int) -> list[_Line]:
-    """Those that are shown of one log, in their order."""
+def _moments(arrived: Arrived, numbers: NDArray[np.int_]) -> NDArray[np.float64]:
+    """`Arrived.at` of many lines at once."""
+    if not arrived.counts:
+        return np.full(len(numbers), -np.inf)
+    places = np.searchsorted(arrived.counts, numbers, side="left")
+    return np.where(numbers <= arrived.counts[0], -np.inf, np.asarray([*arrived.times, np.inf])[places])
 
-    def away(line: _Line) -> float:
-        near = edges[line.run] if line.run < len(edges) else ()
-        return min((abs(line.at - edge) for edge in near), default=math.inf)
 
-    ways: tuple[Iterable[_Line], ...] = (
-        sorted((line for line in lines if line.level), key=away),
-        sorted((line for line in lines if away(line) < math.inf), key=away),
-        reversed(lines),
-    )
-    chosen = {line.number for line in lines[:_FIRST]}
+def _chosen(log: _Log, edges: Sequence[Sequence[float]], most: int) -> NDArray[np.intp]:
+    """The places of the lines that are shown of one log, in their order."""
+    away = np.full(len(log.lines), np.inf)
+    for run, near in enumerate(edges):
+        if near:
+            mine = np.flatnonzero(log.run == run)
+            away[mine] = np.min(np.abs(log.at[mine, None] - np.asarray(near)), axis=1)
+    nearest = np.argsort(away, kind="stable")
+    grave = log.grave[nearest]
+    ways = (nearest[grave], nearest[np.isfinite(away[nearest])], np.arange(len(log.lines))[::-1])
+    chosen = set(range(min(_FIRST, len(log.lines))))
     left: float = most
     for share, way in zip(_SHARES, ways, strict=True):
         room = share * left
-        for line in way:
+        for place in way.tolist():
             if room <= 0:
                 break
-            if line.number not in chosen:
-                chosen.add(line.number)
-                size = min(len(line.text), LONGEST) + 40
+            if place not in chosen:
+                chosen.add(place)
+                size = min(len(log.lines[place][1]), LONGEST) + 40
                 room, left = room - size, left - size
-    return [line for line in lines if line.number in chosen]
+    return np.asarray(sorted(chosen))
 
 
 def _rows(

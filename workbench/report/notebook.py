@@ -159,8 +159,8 @@ def _cut(text: str, *, before: str = "") -> str:
     first, last = text[: LONGEST * 2 // 3], text[-LONGEST // 3 :]
     first, last = first[: first.rfind("\n") + 1] or first, last[last.find("\n") + 1 :] or last
     missing = len(text) - len(first) - len(last)
-    rule = "─" * 3
-    return f"{first}\n{before}{rule} {missing:,} characters are left out here; the executed notebook has them {rule}\n\n{last}"
+    said = f"{before}─── {missing:,} characters are left out here; the executed notebook has them ───"
+    return f"{first}\n{said}\n\n{last}"
 
 
 def _colourer() -> Callable[[str], str]:

@@ -48,12 +48,13 @@ class Picture:
 def _packed(picture: Any, colours: int | None) -> tuple[str, bytes]:
     from PIL import Image, features
 
+    held = io.BytesIO()
     if picture.mode == "RGBA" and picture.getextrema()[3] == (255, 255):
         picture = picture.convert("RGB")
     if colours and picture.mode in ("RGB", "RGBA", "L"):
-        way = Image.Quantize.FASTOCTREE if picture.mode == "RGBA" else Image.Quantize.MEDIANCUT
-        picture = picture.quantize(colours, method=way, dither=Image.Dither.NONE)
-    held = io.BytesIO()
+        picture = picture.quantize(colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        picture.save(held, "PNG")
+        return "image/png", held.getvalue()
     if features.check("webp") and picture.mode in ("RGB", "RGBA", "L", "P") and max(picture.size) < 16_384:
         # Losslessly a picture of matplotlib's takes less than half of what it takes as PNG, and less time than that.
         picture.save(held, "WEBP", lossless=True, method=1, quality=30)
