@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.trends.digest import NoteDigest, RunDigest
+from workbench.trends.digest import NoteDigest, RunDigest, Told
 
 CURRENT = 10
 """Runs of a notebook; see above."""
 
-FOLLOWED = 150
+FOLLOWED = 120
 """Runs of a notebook that are looked at, the newest: its claims and numbers are followed that far back."""
 
 STRIP = 40
@@ -103,67 +103,73 @@ def claim_rows(notebooks: Mapping[str, Sequence[Seen]]) -> list[Row]:
 
 def _rows_of_set(there: Sequence[Seen], usual: Mapping[str, str], recent: set[int]) -> list[Row]:
     """Claims that have not been made by any recent run are gone from the notebook."""
-    order: dict[str, list[tuple[Seen, int]]] = {}
+    order: dict[str, list[Seen]] = {}
     for each in reversed(there):
-        for place, claim in enumerate(each.note.claims):
-            order.setdefault(claim.name, []).append((each, place))
-    return [_row(mine[::-1], unusual(mine[0][0].note, usual)) for mine in order.values() if id(mine[0][0]) in recent]
+        for name in each.note.claims:
+            order.setdefault(name, []).append(each)
+    return [
+        _row(name, mine[::-1], unusual(mine[0].note.told, usual))
+        for name, mine in order.items()
+        if id(mine[0]) in recent
+    ]
 
 
-def _row(mine: Sequence[tuple[Seen, int]], with_: str) -> Row:
-    last, place = mine[-1]
-    claim = last.note.claims[place]
-    verdicts = [each.note.claims[where].verdict for each, where in mine]
+def _row(name: str, mine: Sequence[Seen], with_: str) -> Row:
+    last, told = mine[-1], mine[-1].note.told
+    sentence, scenarios, text = told.claims[name]
+    verdicts = [each.note.claims[name] for each in mine]
     first = len(verdicts) - 1
     while first and verdicts[first - 1] == verdicts[-1]:
         first -= 1
     return Row(
         notebook=last.note.name,
-        title=last.note.title,
-        name=claim.name,
-        sentence=claim.sentence,
-        scenarios=claim.scenarios,
-        text=claim.text,
+        title=told.title,
+        name=name,
+        sentence=sentence,
+        scenarios=scenarios,
+        text=text,
         with_=with_,
         deliberate=last.note.deliberate,
         verdicts=tuple(verdicts[-STRIP:]),
         times=len(verdicts),
         last=last,
-        since=mine[first][0].run,
-        flaky=None if last.note.deliberate else _flaky(mine[-STRIP:]),
+        since=mine[first].run,
+        flaky=None if last.note.deliberate else _flaky(name, mine[-STRIP:]),
     )
 
 
-def _flaky(mine: Sequence[tuple[Seen, int]]) -> Flaky | None:
+def _flaky(name: str, mine: Sequence[Seen]) -> Flaky | None:
     """The newest code whose runs disagree. A run that broke off, or whose code is not known, is not compared."""
-    codes: dict[str, list[tuple[Seen, int]]] = {}
-    for each, place in mine:
+    codes: dict[str, list[Seen]] = {}
+    for each in mine:
         if each.note.concluded and each.note.code:
-            codes.setdefault(each.note.code, []).append((each, place))
+            codes.setdefault(each.note.code, []).append(each)
     for code, runs in reversed(codes.items()):
-        counts = Counter(each.note.claims[place].verdict for each, place in runs)
+        counts = Counter(each.note.claims[name] for each in runs)
         if len(counts) > 1:
-            return Flaky(code, counts, runs[-1][0].run)
+            return Flaky(code, counts, runs[-1].run)
     return None
 
 
 def usual_parameters(there: Sequence[Seen]) -> dict[str, str]:
-    """Of each parameter the value that most runs of a notebook had, the newest such value if two are as frequent."""
+    """Of each parameter the value that more than half of a notebook's runs had."""
+    sets = Counter(each.note.parameters_id for each in there)
+    one_of = {each.note.parameters_id: each.note for each in there}
     counts: dict[str, Counter[str]] = {}
-    for each in reversed(there):
-        for name, value in each.note.parameters.items():
-            counts.setdefault(name, Counter())[value] += 1
+    for name, times in sets.items():
+        for parameter, value in one_of[name].told.parameters.items():
+            counts.setdefault(parameter, Counter())[value] += times
     return {
-        name: value
-        for name, counted in counts.items()
+        parameter: value
+        for parameter, counted in counts.items()
         for value, times in counted.most_common(1)
         if 2 * times > len(there)
     }
 
 
-def unusual(note: NoteDigest, usual: Mapping[str, str]) -> str:
+def unusual(told: Told, usual: Mapping[str, str]) -> str:
     """``runtime = docker, no system``: what tells a set of parameters from the usual one."""
-    other = [f"{name} = {value}" for name, value in note.parameters.items() if usual.get(name) != value]
-    absent = [f"no {name}" for name in usual if name not in note.parameters]
+    other = [f"{name} = {value}" for name, value in told.parameters.items() if usual.get(name) != value]
+    absent = [f"no {name}" for name in usual if name not in told.parameters]
     words = other + absent
     return ", ".join(words[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct, msgpack
 
 from workbench.records import Note, Run, read_run, when
 
@@ -26,34 +26,36 @@ _LONGEST = 300  # characters of a text that is kept
 _WORST = ("refuted", "unknown", "held")
 
 
-class ClaimDigest(Struct, frozen=True, array_like=True, gc=False):
-    """One claim of one run."""
+class Told(Struct, frozen=True, array_like=True, gc=False):
+    """What a notebook says in words: looked at only where it is shown."""
 
-    name: str
-    sentence: str
-    scenarios: tuple[str, ...]
-    verdict: str
-    text: str
+    title: str
+    machine: str
+    parameters: dict[str, str]
+    claims: dict[str, tuple[str, tuple[str, ...], str]]  # name → sentence, scenarios, what was measured
 
 
 class NoteDigest(Struct, frozen=True, array_like=True, gc=False):
     """One notebook of one run."""
 
     name: str
-    title: str
     folder: str  # seen from the run's; "" where it is the same
     verdict: str
-    reason: str
     concluded: bool
-    parameters: dict[str, str]
     parameters_id: str
-    machine: str
     machine_id: str
     code: str  # the commit, "" where it is not known or something was changed since
     deliberate: bool  # whether a defect was switched on
-    seconds: float
-    claims: tuple[ClaimDigest, ...]
+    claims: dict[str, str]  # name → verdict
     numbers: dict[str, float]  # those that may get worse; their keys are of `workbench.trends.numbers`
+    in_words: Raw
+
+    @property
+    def told(self) -> Told:
+        return _TOLD.decode(self.in_words)
+
+
+_TOLD = msgpack.Decoder(Told)
 
 
 class RunDigest(Struct, frozen=True, array_like=True, gc=False):
@@ -94,7 +96,7 @@ def _of(run: Run, name: str) -> RunDigest:
     told = {Path(str(e.get("folder") or e.get("name"))).name: e for e in entries or () if isinstance(e, dict)}
     notes = tuple(_note(note, told.get(note.folder.name, {}), run.folder) for note in run.notes if _recorded(note, run))
     verdicts = {note.verdict for note in notes} | (set() if run.whole and notes else {"unknown"})
-    counts = Counter(claim.verdict for note in notes for claim in note.claims)
+    counts = Counter(verdict for note in notes for verdict in note.claims.values())
     cells = len(notes) if (run.folder / _SWEEP).exists() else 0
     code = results.get("exit_code")
     return RunDigest(
@@ -131,31 +133,28 @@ def _note(note: Note, entry: Mapping[str, Any], run: Path) -> NoteDigest:
     machine = _machine(environment.get("machine"))
     done = note.concluded and not note.reason
     raw = {_text(c.get("name")): c for c in _dicts(entry.get("claims"))}
+    claims = {_cut(claim.name or claim.sentence): claim for claim in note.claims}
+    told = Told(
+        title=_cut(note.title),
+        machine=", ".join(machine),
+        parameters={_cut(name, 40): _cut(_shown(value), 60) for name, value in sorted(parameters.items())[:40]},
+        claims={
+            name: (_cut(c.sentence), tuple(_cut(one, 20) for one in c.scenarios[:20]), _cut(c.measured))
+            for name, c in claims.items()
+        },
+    )
     return NoteDigest(
         name=_cut(note.name),
-        title=_cut(note.title),
         folder="" if note.folder == run else note.folder.name,
         verdict=note.verdict,
-        reason=_cut(note.reason),
         concluded=done,
-        parameters={_cut(name, 40): _cut(_shown(value), 60) for name, value in sorted(parameters.items())[:40]},
         parameters_id=_id({name: _plain(value) for name, value in parameters.items()}),
-        machine=", ".join(machine),
         machine_id=_id(machine),
         code=_code(environment.get("git")),
         deliberate=bool(said.get("defect")),
-        seconds=_number(note.seconds) or 0.0,
-        claims=tuple(
-            ClaimDigest(
-                _cut(c.name or c.sentence),
-                _cut(c.sentence),
-                tuple(_cut(one, 20) for one in c.scenarios[:20]),
-                c.verdict,
-                _cut(c.measured),
-            )
-            for c in note.claims
-        ),
+        claims={name: claim.verdict for name, claim in claims.items()},
         numbers=dict(_numbers(note, entry, raw)) if done else {},
+        in_words=Raw(msgpack.encode(told)),
     )
 
 

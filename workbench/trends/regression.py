@@ -45,7 +45,7 @@ AT_LEAST = 0.10
 """By what share of the median a value must be worse to be called regressed."""
 
 SCANNED = 120
-"""Values at the end of a series that are looked at. A flag is up for at most 20 runs and looks back at 20 before it."""
+"""Values at the end of a series that are looked at: a flag is up for at most 20 runs and looks back at 20 before it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def series(notebooks: Mapping[str, Sequence[Seen]]) -> list[Series]:
             last = mine[-1][0]
             if len(mine) >= FEWEST and id(last) in recent:
                 of, owner, name = parts(kept)
-                found.append(_series(of, owner, kind_of(of, name), mine, unusual(last.note, usual)))
+                found.append(_series(of, owner, kind_of(of, name), mine, unusual(last.note.told, usual)))
     return found
 
 
@@ -68,7 +68,7 @@ def _series(of: str, owner: str, kind: Kind, mine: Sequence[tuple[Seen, float]],
         owner=owner,
         kind=kind,
         with_=with_,
-        machine=last.note.machine,
+        machine=last.note.told.machine,
         machine_id=last.note.machine_id,
         values=values,
         runs=tuple(each.run for each, _ in mine),
