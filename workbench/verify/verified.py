@@ -84,6 +84,9 @@ class Verified:
         for one in self.notes:
             at = "" if self.seal is None else f"{one.note.folder.name}/"
             own += [Break(f"{at}{each.file}", each.what, each.why) for each in one.seal.breaks]
+            listed = _entry(self.run, one.note).get("head")
+            if isinstance(listed, str) and one.seal.head not in (None, listed):
+                own.append(Break(f"{at}{chain.FILE}", "changed", "results.json names another head"))
         return own
 
     @property
@@ -182,15 +185,18 @@ def _claims(note: Note) -> list[tuple[Mapping[str, Any], Claim]]:
     return list(zip(stored, note.claims, strict=False))
 
 
+def _entry(run: Run, note: Note) -> Mapping[str, Any]:
+    """What ``results.json`` says of a notebook."""
+    entries = run.results.get("notebooks")
+    found = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+    return next((one for one in found if note.folder.name in (one.get("folder"), one.get("name"))), {})
+
+
 def _listed(run: Run, note: Note, name: str) -> str:
     """The verdict of a claim as ``results.json`` has it; "" if it has none."""
-    entries = run.results.get("notebooks")
-    for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and note.folder.name in (entry.get("folder"), entry.get("name")):
-            claims = entry.get("claims")
-            found = [one for one in claims if isinstance(one, dict)] if isinstance(claims, list) else []
-            return next((str(one.get("verdict", "")) for one in found if one.get("name") == name), "")
-    return ""
+    claims = _entry(run, note).get("claims")
+    found = [one for one in claims if isinstance(one, dict)] if isinstance(claims, list) else []
+    return next((str(one.get("verdict", "")) for one in found if one.get("name") == name), "")
 
 
 def _judged(again: Again, claim: Claim, note: Note, *, listed: str) -> Judged:
