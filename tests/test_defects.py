@@ -12,8 +12,8 @@ from test_notebooks import NOTEBOOKS, claims
 ROOT = Path(__file__).parent.parent
 
 FAST = "a cluster with a worker whose clock is too fast"
-GAINS = "0,1.0011"
-"""So much that in the run it gains more than is claimed, and less than would put the whole record in doubt."""
+GAINS = "0,1.01,0.007"
+"""It gains 7 ms: more than is claimed, and less than would put the whole record in doubt."""
 
 # Notebook, parameters under which it runs, the claims that must then be refuted. Runs are no longer than that takes.
 REFUTATIONS = [
@@ -24,22 +24,17 @@ REFUTATIONS = [
     ),
     (
         "failover",
-        {"defect": "ack_before_write,sockets_need_redis", "gap_s": 0.2},
-        {"mongo_durable", "redis_durable", "postgres_durable", "sessions_live"},
+        {
+            "defect": "ack_before_write,sockets_need_redis,one_lock,unbounded_wait",
+            "fault_s": 1,  # longer than `bounded` allows a request to wait
+            "gap_s": 0.1,
+        },
+        {"mongo_durable", "redis_durable", "postgres_durable", "sessions_live", "apart", "bounded"},
     ),
     (
         "failover",
         {"defect": "no_reconnect,count_not_decremented"},
         {"mongo_back", "redis_back", "postgres_back", "sessions_counted"},
-    ),
-    (
-        "failover",
-        {
-            "defect": "one_lock,unbounded_wait",
-            "fault_s": 1,
-            "gap_s": 0.1,
-        },  # longer than `bounded` allows a request to wait
-        {"apart", "bounded"},
     ),
     (
         "failover",
@@ -142,13 +137,8 @@ REFUTATIONS = [
     ),
     (
         "durability",
-        {"careful": False, "how": "apart", "second_s": 0.8},
-        {"stopped", "killed", "kept", "second", "whole", "followed"},
-    ),
-    (
-        "durability",
-        {"careless": False, "second_s": 0.8},
-        {"lost", "memory", "trailing"},
+        {"careful": False, "careless": False, "how": "apart", "second_s": 0.8},
+        {"stopped", "killed", "kept", "second", "whole", "followed", "lost", "memory", "trailing"},
     ),
 ]
 
@@ -183,7 +173,7 @@ def test_the_claims_that_must_notice_do(notebook, parameters, refuted, tmp_path,
         (record,) = (tmp_path / "latest").glob(f"{notebook}/verdict.json")
         decided = {claim["name"]: claim for claim in json.loads(record.read_text())["claims"]}
         wrong = {name: decided[name]["text"] for name in refuted if decided[name]["verdict"] != "refuted"}
-        if not any(text.startswith(("The client was saturated", "The clock of")) for text in wrong.values()):
+        if not any(text.startswith("The client was saturated") for text in wrong.values()):
             break
     assert not wrong
     for name in refuted:

@@ -44,13 +44,21 @@ def test_one_clock_has_no_offset_unless_it_shows_one():
     assert Clock(400, 100, 200).shared() == Clock(400, 100, 200)
 
 
-@given(st.floats(-1e6, 1e6), st.floats(0.5, 2))
+@given(st.floats(-1e6, 1e6), st.floats(1, 2), st.sampled_from([0.0, 1e-5, 1e9]))
 @settings(max_examples=20)
-def test_a_wrong_clock_can_be_told_the_time_back(ahead_s, fast):
-    read, true = wrong(f"{ahead_s},{fast}")
+def test_a_wrong_clock_can_be_told_the_time_back(ahead_s, fast, most_s):
+    read, true = wrong(f"{ahead_s},{fast},{most_s}")
+    read()
     before = time.monotonic_ns()
     back = true(read())
     assert before - 2000 <= back <= time.monotonic_ns() + 2000
+
+
+def test_a_fast_clock_gains_no_more_than_it_may():
+    read, _ = wrong("0,2,0.001")
+    read()
+    time.sleep(0.005)
+    assert read() - time.monotonic_ns() == pytest.approx(1e6, abs=2e5)
 
 
 def test_a_clock_ahead_is_ahead():
