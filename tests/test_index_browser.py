@@ -30,7 +30,7 @@ def page(tmp_path_factory):
             "defect": "x" * (number % 5 == 1),
         }
         notes = [
-            note("tour", claims=claims, workloads=loads, parameters={"clients": 10 if number % 4 else 20}),
+            note("tour", claims=claims, workloads=loads, parameters={"clients": 20 if number % 7 == 3 else 10}),
             note("locks", claims=[claim("exact")], parameters=other if number % 3 == 1 else {"clients": 10}),
         ]
         make_run(outputs, name_of(number), notes, **({"notebooks": None} if number == 17 else {}))

@@ -176,10 +176,10 @@ def _numbers(note: Note, entry: Mapping[str, Any], raw: Mapping[str, Mapping[str
     for load in _dicts(entry.get("workloads")):
         kind, history = _text(load.get("kind")), _text(load.get("history"))
         owner = " · ".join(part for part in (_text(load.get("workload")), kind) if part)
-        owner += f" ({history})" if history not in ("", "history") else ""
+        owner = _cut(owner + (f" ({history})" if history not in ("", "history") else ""))
         for name in OF_WORKLOADS:
             if (value := _number(load.get(name))) is not None:
-                yield key("workload", _cut(owner), name), value
+                yield key("workload", owner, name), value
 
 
 def _machine(said: Any) -> list[str]:
@@ -235,5 +235,7 @@ def _text(value: Any) -> str:
 
 def _cut(text: Any, longest: int = _LONGEST) -> str:
     """One line of at most so many characters, without what no file and no page can hold."""
+    if isinstance(text, str) and len(text) <= longest and text.isprintable():
+        return text
     line = " ".join(str(text)[: 4 * longest].encode(errors="replace").decode().split())
     return line if len(line) <= longest else line[: longest - 1] + "…"
