@@ -117,7 +117,7 @@ class Evidence:
         self._seal()
         self._update()
         if self.verdict == "held":
-            return Concluded(len(self._claims), self.folder)
+            return Concluded(len(self._claims), self.folder, chain.head(self.folder))
         raise _quiet(self._error())
 
     @property
@@ -233,10 +233,13 @@ class Concluded:
 
     claims: int
     folder: Path
+    head: str | None = None
+    """What the chain of the record ends in, where it is sealed already; a runner seals it later."""
 
     def __repr__(self) -> str:
         held = "The claim held" if self.claims == 1 else f"All {self.claims} claims held"
-        return f"{held}; the record is in {shown(self.folder)}."
+        sealed = f", sealed under {self.head}" if self.head else ""
+        return f"{held}; the record is in {shown(self.folder)}{sealed}."
 
 
 def _own_folder() -> Path:
