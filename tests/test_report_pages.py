@@ -57,7 +57,9 @@ class Faults(HTMLParser):
             self.found.append("a header cell of nothing")
         if tag in ("script", "link", "iframe", "object", "embed", "form", "base"):
             self.found.append(f"<{tag}>")
-        if tag != "a" and any("http" in str(values.get(name)) for name in ("src", "href", "data", "srcset", "action")):
+        if tag != "a" and any(
+            re.match("(https?:)?//", str(values.get(name))) for name in ("src", "href", "data", "srcset", "action")
+        ):
             self.found.append(f"a resource elsewhere: {values}")
         self.found += [name for name in values if name.startswith("on")]
         if re.fullmatch("h[1-6]", tag):
@@ -114,6 +116,17 @@ def test_a_run_made_by_hand_has_a_page_and_no_link_to_an_index(by_hand):
     assert "index.html" not in text
     assert "workbench verify 20260102T030405Z-by-hand-abcdef<" in text
     assert not (by_hand / "index.html").exists()
+
+
+def test_a_run_made_by_hand_needs_no_notebook(by_hand):
+    (by_hand / "notebook.ipynb").unlink()
+    text = report.write(by_hand).read_text()
+    assert "No executed notebook was kept" in text
+    assert "Nothing is lost." in text
+    assert not (by_hand / "index.html").exists()
+    for name in ("verdict.json", "environment.json"):
+        (by_hand / name).unlink()
+    assert "Nothing was claimed" in report.write(by_hand).read_text()
 
 
 def test_nothing_changed_gives_the_same_bytes(run, monkeypatch, tmp_path):

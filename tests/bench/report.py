@@ -126,8 +126,9 @@ def main() -> int:
             met = took <= GOAL_S and size <= GOAL_BYTES
             missed += not met
             print(
-                f"{what:45} {took:5.2f} s [{min(taken):.2f}–{max(taken):.2f}; processor {statistics.median(busy):.2f} s] {size / 1e3:5,.0f} kB, {kept} pictures "
-                f"  goal at most {GOAL_S:.0f} s and {GOAL_BYTES / 1e3:,.0f} kB: {'met' if met else 'MISSED'}"
+                f"{what:45} {took:5.2f} s [{min(taken):.2f}–{max(taken):.2f}; "
+                f"processor {statistics.median(busy):.2f} s]  {size / 1e3:5,.0f} kB, {kept} pictures   "
+                f"goal at most {GOAL_S:.0f} s and {GOAL_BYTES / 1e3:,.0f} kB: {'met' if met else 'MISSED'}"
             )
     return 1 if missed else 0
 

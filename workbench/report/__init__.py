@@ -22,9 +22,9 @@ def write(run_folder: Path) -> Path:
     notebook inside a run, of which only that page is written. Raises `UsageError` if the folder holds no run.
     """
     run, only = _run(run_folder)
-    page = run_folder / INDEX
+    page = run_folder / PAGE
     for note in run.notes:
-        if (note.folder / "notebook.ipynb").exists() and (only is None or note.folder.resolve() == only):
+        if (only is None or note.folder.resolve() == only) and _was_begun(note.folder):
             page = write_notebook(note, run=run)
     return page if only is not None else write_index(run)
 
@@ -36,6 +36,11 @@ def pages(run_folder: Path) -> list[Path]:
     return [page for page in found if page.exists()]
 
 
+def _was_begun(folder: Path) -> bool:
+    """Whether anything was recorded of a notebook: else there is no page."""
+    return folder.is_dir() and any(path.suffix not in (".html", ".pdf") for path in folder.iterdir())
+
+
 def _run(folder: Path) -> tuple[Run, Path | None]:
     """The run a folder belongs to, and the folder of the one notebook that is meant if it is not the whole run."""
     beside = folder.resolve()
@@ -45,6 +50,8 @@ def _run(folder: Path) -> tuple[Run, Path | None]:
         if any(note.folder.resolve() == beside for note in run.notes):
             return run, beside
     run = read_run(folder)
+    if run.by_hand:
+        return run, beside
     if not run.notes:
         raise UsageError(
             f"{folder} holds no run: neither a {RESULTS} nor a folder with a notebook.ipynb or a verdict.json is in "

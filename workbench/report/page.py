@@ -39,6 +39,11 @@ def write_notebook(note: Note, *, run: Run) -> Path:
 
     try:
         body, unreadable = render(note.folder / "notebook.ipynb"), ""
+    except FileNotFoundError:
+        body, unreadable = (
+            Body(),
+            "No executed notebook was kept beside this record, so no prose and pictures are here.",
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         body, unreadable = (
             Body(),
