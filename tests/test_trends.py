@@ -259,6 +259,14 @@ def test_outputs_of_other_jobs_are_merged_once_each(outputs, tmp_path):
         look(outputs, merge=[tmp_path / "nowhere"])
 
 
+def test_a_run_without_a_date_is_never_the_last(outputs, tmp_path):
+    make_run(outputs, name_of(0), [note(claims=[claim("durable")])])
+    gallery = make_run(tmp_path, "gallery", [note(claims=[claim("durable", "refuted")])], run="gallery")
+    found, _ = look(outputs, merge=[gallery])
+    assert [run.name for run in found.runs] == ["gallery", name_of(0)]
+    assert found.rows[0].verdict == "held"
+
+
 def test_only_what_changed_is_read_again(outputs, monkeypatch):
     series_of_runs(outputs, ["held", "held"])
     look(outputs)

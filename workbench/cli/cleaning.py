@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from workbench import trends
 from workbench.cli.project import Project
 from workbench.runtimes.docker.stale import sweep as sweep_engine
 from workbench.runtimes.folders import sweep
@@ -36,6 +37,7 @@ def clean_up(*, outputs_too: bool) -> None:
     latest = outputs / "latest"
     if latest.is_symlink() and not latest.exists():
         latest.unlink()
+    trends.remove(outputs)
     typer.echo(f"{len(runs)} run{'s' * (len(runs) != 1)} removed from {outputs}.")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from workbench.trends.cache import FILE
 from workbench.trends.overview import Overview, overview
 from workbench.trends.page import PAGE, write
 from workbench.trends.scenarios import SHIPPED, read, scenarios
@@ -32,4 +33,11 @@ def refresh(outputs: Path, *, root: Path | None = None) -> Path | None:
         return None
 
 
-__all__ = ["PAGE", "Overview", "overview", "refresh", "scenarios", "write"]
+def remove(outputs: Path) -> None:
+    """The page of all runs and what is kept beside it; where nothing is kept, a page there is somebody else's."""
+    if (outputs / FILE).exists():
+        (outputs / PAGE).unlink(missing_ok=True)
+        (outputs / FILE).unlink(missing_ok=True)
+
+
+__all__ = ["PAGE", "Overview", "overview", "refresh", "remove", "scenarios", "write"]

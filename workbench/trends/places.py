@@ -25,7 +25,8 @@ class Place:
 def places(outputs: Path, merge: Sequence[Path] = ()) -> list[Place]:
     """Every run once, by its name, the oldest first; where two folders hold the same run, the one in ``outputs``.
 
-    Names begin with the time, so this is the order in which the clocks of their machines say that they began.
+    Names begin with the time, so this is the order in which the clocks of their machines say that they began; one
+    without it comes first, so that it is never taken for the last.
     Raises `UsageError` if a folder to merge is none.
     """
     found = {folder.name: Place(folder, folder.name) for folder in runs_in(outputs)}
@@ -36,7 +37,7 @@ def places(outputs: Path, merge: Sequence[Path] = ()) -> list[Place]:
             there = found.setdefault(one.name, one)
             if there is not one and not _told(there.folder) and _told(one.folder):
                 found[one.name] = one  # the same run, but whole
-    return sorted(found.values(), key=lambda one: one.name)
+    return sorted(found.values(), key=lambda one: (when(one.name) != "", one.name))
 
 
 def _below(top: Path) -> Iterator[Place]:
