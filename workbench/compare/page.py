@@ -6,7 +6,9 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from workbench.compare.changes import Change
 from workbench.compare.comparison import Comparison, Pair
 from workbench.compare.difference import NEGLIGIBLE
 from workbench.compare.latencies import PERCENTILES
@@ -25,21 +27,20 @@ class _Picture:
 
 def write(comparison: Comparison, path: Path) -> None:
     """Write the page. Raises `OSError`."""
-    import jinja2
+    from workbench.report.page import templates
 
-    from workbench import report
-
-    folders = [Path(__file__).parent / "templates", Path(report.__file__).parent / "templates"]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    text = environment.get_template("diff.html.j2").render(
-        comparison=comparison,
-        names=(comparison.a.folder.name, comparison.b.folder.name),
-        pictures={pair.name: list(_pictures(pair)) for pair in comparison.pairs},
-        percentiles=PERCENTILES,
-        negligible=NEGLIGIBLE,
-        ms=milliseconds,
+    text = (
+        templates(Path(__file__).parent / "templates")
+        .get_template("diff.html.j2")
+        .render(
+            comparison=comparison,
+            names=(comparison.a.folder.name, comparison.b.folder.name),
+            pictures={pair.name: list(_pictures(pair)) for pair in comparison.pairs},
+            percentiles=PERCENTILES,
+            negligible=NEGLIGIBLE,
+            ms=milliseconds,
+            values=values,
+        )
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     whole.write(path, text.encode(errors="replace"))
@@ -50,6 +51,16 @@ def milliseconds(value: float | None) -> str:
     if value is None:
         return "–"
     return "never" if value == float("inf") else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def values(change: Change) -> tuple[str, str]:
+    """Both as texts, numbers rounded unless that makes them look alike."""
+    a, b = _rounded(change.a), _rounded(change.b)
+    return (a, b) if a != b else (repr(change.a), repr(change.b))
+
+
+def _rounded(value: Any) -> str:
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
 
 
 def _pictures(pair: Pair) -> Iterator[_Picture]:

@@ -123,10 +123,11 @@ def _counted(claims: Sequence[Claim]) -> list[tuple[int, str]]:
 
 
 @cache
-def _templates() -> Any:
+def templates(*own: Path) -> Any:
+    """What pages are made with. Templates in the folders ``own`` find those of here, too: frame, style and parts."""
     import jinja2
 
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
+    loader = jinja2.FileSystemLoader([*own, Path(__file__).parent / "templates"])
     kinds = jinja2.select_autoescape(enabled_extensions=("j2",), default=True)
     environment = jinja2.Environment(loader=loader, autoescape=kinds, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
@@ -138,7 +139,7 @@ def _templates() -> Any:
 
 
 def _render(template: str, **values: Any) -> str:
-    return str(_templates().get_template(template).render(**values))
+    return str(templates().get_template(template).render(**values))
 
 
 def _keep(path: Path, text: str) -> None:
