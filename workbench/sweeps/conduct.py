@@ -22,7 +22,7 @@ from workbench.sweeps.ledger import SWEEP_FILE, Ending, Ledger
 from workbench.sweeps.local import Task, Tell
 from workbench.sweeps.matrix import Cell, shown
 from workbench.sweeps.request import Request
-from workbench.sweeps.summary import write_summary
+from workbench.sweeps.summary import SUMMARY, write_summary
 
 SCHEMA = 1
 Runner = Callable[[Sequence[Task], Tell, Asked], None]
@@ -129,7 +129,7 @@ def conduct(
     for name in names:
         if (folder / name).exists():
             shutil.rmtree(folder / name)
-    for old in (chain.FILE, results.FILE):  # of the run before: from here on the folder is one of a run that goes on
+    for old in (chain.FILE, results.FILE, SUMMARY):  # of the run before; now it goes on
         (folder / old).unlink(missing_ok=True)
     ledger.begin(names)
     point_latest(folder)
@@ -161,10 +161,11 @@ def conduct(
     code = 2 if asked and ledger.waiting else overall(codes)
     ledger.save()
     wrong = []
-    try:
-        write_summary(folder)
-    except NotebookError as error:
-        wrong.append(str(error))
+    if not asked:  # who interrupts wants it to end; the sweep that is gone on with has a summary
+        try:
+            write_summary(folder)
+        except NotebookError as error:
+            wrong.append(str(error))
     entries = [_entry(folder, entry, books[entry["notebook"]]) for entry in ledger.cells.values() if _ran(entry)]
     told = results.Told(command, str(ledger.document["began"]), time.monotonic() - since, code)
     results.keep(folder, entries, told, redactor=redactor)

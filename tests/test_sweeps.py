@@ -1,0 +1,322 @@
+"""Sweeps: what a file asks for, and what is left whatever becomes of a cell, a worker or the runner."""
+
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench import chain, cli
+from workbench.errors import NothingSelected, ParameterError, UsageError, WorkbenchError
+from workbench.parameters import declared
+from workbench.plots import heat
+from workbench.sweeps import Sweep
+from workbench.sweeps.finding import finding
+from workbench.sweeps.matrix import LONGEST, digest, expand
+from workbench.sweeps.packing import pack, unpack
+from workbench.sweeps.request import read_request
+
+NOTEBOOKS = Path(__file__).parent / "notebooks"
+WORKBENCH = Path(sys.executable).with_name("workbench")
+CELL = declared(json.loads((NOTEBOOKS / "cell.ipynb").read_text()), name="cell")
+
+
+def asked(folder, **document):
+    path = folder / "sizes.yaml"
+    path.write_text(yaml.safe_dump({"notebook": "cell", **document}))
+    return path
+
+
+def cells(folder, **document):
+    return expand(read_request(asked(folder, **document)), {"cell": CELL})
+
+
+VALUES = st.lists(st.floats(-1e6, 1e6).map(lambda x: round(x, 3)), min_size=1, max_size=4, unique=True)
+TEXTS = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"])), min_size=1, max_size=3, unique=True
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes=VALUES, texts=TEXTS, repeat=st.integers(1, 3))
+def test_cells_are_the_product_and_have_names_of_their_own_that_any_file_system_takes(
+    tmp_path_factory, sizes, texts, repeat
+):
+    folder = tmp_path_factory.mktemp("matrix")
+    made = cells(folder, matrix={"size": sizes, "how": texts}, repeat=repeat)
+    assert len(made) == len(sizes) * len(texts) * repeat
+    assert len({cell.id.lower() for cell in made}) == len(made)
+    assert all(re.fullmatch(r"cell[A-Za-z0-9._=+-]*", cell.id) and len(cell.id) <= LONGEST + 9 for cell in made)
+    assert made == cells(folder, matrix={"size": sizes, "how": texts}, repeat=repeat)
+    again = cells(folder, matrix={"how": texts, "size": sizes}, repeat=repeat)
+    assert {json.dumps(c.parameters, sort_keys=True) for c in again} == {
+        json.dumps(c.parameters, sort_keys=True) for c in made
+    }
+
+
+def test_cells_are_left_out_and_added_and_get_what_all_get(tmp_path):
+    made = cells(
+        tmp_path,
+        parameters={"wait_s": 1},
+        matrix={"how": ["held", "refuted"], "size": [1, 2]},
+        exclude=[{"how": "refuted", "size": 2}],
+        include=[{"size": 9}],
+    )
+    assert [cell.id for cell in made] == [
+        "cell-how=held-size=1.0",
+        "cell-how=held-size=2.0",
+        "cell-how=refuted-size=1.0",
+        "cell-size=9.0",
+    ]
+    assert made[0].parameters == {"wait_s": 1.0, "how": "held", "size": 1.0}
+    assert digest(made, {"cell": "text"}) != digest(made, {"cell": "other text"})
+
+
+def test_repetitions_count_the_seed_up(tmp_path):
+    made = cells(tmp_path, parameters={"seed": 40}, repeat=3)
+    assert [cell.parameters["seed"] for cell in made] == [40, 41, 42]
+    assert made[0].id == "cell-seed=40"
+
+
+@pytest.mark.parametrize(
+    ("document", "kind", "said"),
+    [
+        ({"matrx": {"size": [1]}}, UsageError, "no key 'matrx'; did you mean 'matrix'?"),
+        ({"matrix": {"sise": [1]}}, ParameterError, "matrix: cell has no parameter 'sise'; did you mean 'size'?"),
+        ({"matrix": {"size": 1}}, UsageError, "matrix.size is a list of values"),
+        ({"matrix": {"size": []}}, UsageError, "matrix.size is a list of values"),
+        ({"matrix": {"size": ["big"]}}, ParameterError, "matrix.size, cell: size expects float, got 'big'"),
+        ({"matrix": {"how": [True]}}, ParameterError, "In YAML yes, no, on and off are true and false"),
+        ({"matrix": {"size": [1, 1.0]}}, ParameterError, "matrix.size has 1.0 twice"),
+        ({"matrix": {"size": [1]}, "include": [{"size": 1}]}, ParameterError, "a cell of the sweep already"),
+        ({"matrix": {"size": [1]}, "exclude": [{"size": 2}]}, ParameterError, "excludes nothing"),
+        ({"matrix": {"size": [1]}, "exclude": [{"size": 1}]}, NothingSelected, "no cell is left"),
+        ({"matrix": {"size": [1]}, "parameters": {"size": 2}}, UsageError, "only one of them can be meant"),
+        ({"matrix": {"seed": [1]}, "repeat": 2}, UsageError, "cannot be in matrix or include as well"),
+        ({"matrix": {"size": [1]}, "repeat": 0}, UsageError, "repeat is how often"),
+        ({"matrix": {"size": [1]}, "show": ["durable"]}, UsageError, "CLAIM.NUMBER"),
+        ({"parameters": {"size": 1}}, UsageError, "nothing is swept"),
+        ({"notebook": ["cell", "cell"], "matrix": {"size": [1]}}, UsageError, "names one twice"),
+        ({"matrix": {"size": list(range(400)), "wait_s": list(range(400))}}, UsageError, "160,000 cells"),
+    ],
+)
+def test_what_makes_no_sense_is_said_before_anything_starts(tmp_path, document, kind, said):
+    with pytest.raises(kind, match=re.escape(said)) as caught:
+        cells(tmp_path, **document)
+    assert "sizes.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (["held"] * 4, "4 cells: all held"),
+        (["held", "refuted", "held", "refuted"], "4 cells: 2 refuted, all and only those with b=2; 2 held"),
+        (["held", "refuted", "held", "held"], "4 cells: 1 refuted, with a=1 and b=2; 3 held"),
+        (["refuted", "refuted", "refuted", "held"], "4 cells: 3 refuted; 1 held"),
+        (["unknown", "", "", "held"], "4 cells: 1 unknown, with a=1; 1 held, 2 not run"),
+        ([""] * 4, "4 cells: none was run"),
+        (["refuted"] * 4, "4 cells: 4 refuted"),
+    ],
+)
+def test_the_finding_says_what_the_red_cells_have_in_common(said, sentence):
+    places = [{"a": a, "b": b} for a in (1, 2) for b in (1, 2)]
+    assert finding(places, said) == sentence
+
+
+def test_heat_maps_say_their_cells_in_words():
+    picture = heat.verdicts(
+        {("a", "1"): ["held", "refuted"], ("a", "2"): [], ("b", "1"): None, ("b", "2"): ["unknown"]}, title="A finding"
+    )
+    assert picture.alt.splitlines() == [
+        "A finding",
+        "a, 1: ✕ refuted 1 of 2",
+        "a, 2: not run",
+        "b, 1: –",
+        "b, 2: ▲ unknown",
+    ]
+    numbers = heat.numbers({("a", ""): [0.25, 0.75], ("b", ""): [None]}, name="durable.lost_share", title="T")
+    assert numbers.alt.splitlines()[1:] == ["a: 50% (25% to 75%)", "b: not measured"]
+    assert numbers.png()[:4] == b"\x89PNG"
+    with pytest.raises(UsageError, match="1 to 30 rows"):
+        heat.verdicts({(str(row), ""): ["held"] for row in range(31)}, title="T")
+
+
+def test_what_is_packed_comes_back_and_nothing_leaves_its_folder(tmp_path):
+    import io
+    import tarfile
+
+    (tmp_path / "a" / "logs").mkdir(parents=True)
+    (tmp_path / "a" / "logs" / "x.log").write_bytes(b"\0log")
+    (tmp_path / "a" / "link").symlink_to("/etc/passwd")
+    unpack(pack(tmp_path / "a"), tmp_path / "b")
+    assert [p.name for p in (tmp_path / "b").rglob("*")] == ["logs", "x.log"]
+    for name, kind in (("../out", tarfile.REGTYPE), ("/tmp/out", tarfile.REGTYPE), ("l", tarfile.SYMTYPE)):
+        held = io.BytesIO()
+        with tarfile.open(fileobj=held, mode="w:gz") as archive:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/passwd"
+            archive.addfile(member)
+        with pytest.raises(WorkbenchError, match="cannot be unpacked"):
+            unpack(held.getvalue(), tmp_path / "c")
+    with pytest.raises(WorkbenchError, match="cannot be unpacked"):
+        unpack(b"no tar", tmp_path / "c")
+    assert not any((tmp_path / "c").iterdir())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    for name in ("cell", "killed"):
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", tmp_path / "notebooks")
+    (tmp_path / "marks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.delenv("CI", raising=False)
+    return tmp_path
+
+
+def command(*arguments, **options):
+    return subprocess.run([WORKBENCH, "sweep", *map(str, arguments)], capture_output=True, text=True, **options)
+
+
+def ledger(project):
+    return {c["id"]: c for c in json.loads((project / "outputs/latest/sweep.json").read_text())["cells"]}
+
+
+def test_a_dry_run_lists_and_many_cells_are_asked_about(project, capsys):
+    file = asked(project, matrix={"size": list(range(201))}, parameters={"wait_s": 0})
+    assert cli.call(["sweep", str(file), "--dry-run"]) == 0
+    listed = capsys.readouterr()
+    assert len(listed.out.splitlines()) == 201
+    assert "201 cells" in listed.err
+    done = command(file, stdin=subprocess.DEVNULL)
+    assert done.returncode == 4
+    assert "asks for 201 cells" in done.stderr
+    assert "--yes" in done.stderr
+    assert not (project / "outputs").exists()
+    assert cli.call(["sweep"]) == cli.call(["sweep", str(file), "--resume", "latest"]) == 4
+
+
+def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again(project):
+    hows = ["held", "refuted", "unknown", "dies", "kills"]
+    file = asked(project, matrix={"how": hows, "size": [1.0, 2.5]}, parameters={"marks": str(project / "marks")})
+    document = yaml.safe_load(file.read_text()) | {"show": ["durable.size_share", "durable.nothing"]}
+    file.write_text(yaml.safe_dump(document | {"exclude": [{"how": "dies", "size": 2.5}]}))
+    done = command(file, "-n", 2)
+    assert done.returncode == 3, done.stdout + done.stderr  # broke stands before refuted
+    run = project / "outputs/latest"
+    before = ledger(project)
+    said = {name: (c["state"], c["verdict"]) for name, c in before.items()}
+    assert said["cell-how=refuted-size=1.0"] == ("concluded", "refuted")
+    assert said["cell-how=unknown-size=1.0"] == ("concluded", "unknown")
+    assert said["cell-how=dies-size=1.0"] == said["cell-how=kills-size=2.5"] == ("broke", "unknown")
+    assert "SIGKILL" in before["cell-how=kills-size=1.0"]["reason"]
+    assert "workbench sweep --resume" in done.stdout
+    assert json.loads((run / "results.json").read_text())["summary"]["notebooks"] == 9
+    assert chain.check(run) == []
+
+    done = command("--resume", run.resolve().name)
+    assert done.returncode == 1, done.stdout + done.stderr
+    after = ledger(project)
+    assert {c["state"] for c in after.values()} == {"concluded"}
+    kept = [name for name, c in before.items() if c["state"] == "concluded"]
+    assert all(after[name] == before[name] for name in kept)
+    assert "3 cells on 2 workers (6 have their ending from before)" in done.stdout
+    assert chain.check(run) == []
+    assert all(chain.check(run / name) == [] for name in after)
+    for name, text in (("index.html", "The summary of this sweep"), ("report.html", "What became of the cells")):
+        assert text in (run / name).read_text()
+
+    sweep = Sweep.read(run)
+    assert sweep.finding == "9 cells: 2 refuted, all and only those with how=refuted; 2 unknown, 5 held"
+    frame = sweep.frame()
+    assert frame.set_index("cell").loc["cell-how=held-size=2.5", "durable.size_share"] == pytest.approx(1 / 3.5)
+    assert "2.5, dies: –" in sweep.verdicts().alt
+    with pytest.raises(UsageError, match=re.escape("did you mean 'durable.size'")):
+        sweep.number("durable.sise")
+    summary = json.loads((run / "summary.ipynb").read_text())
+    outputs = [out for cell in summary["cells"] for out in cell.get("outputs", ())]
+    alts = [out["metadata"]["image/png"]["alt"] for out in outputs if "image/png" in out.get("data", {})]
+    assert alts[0].startswith("9 cells: 2 refuted")
+    assert alts[1].startswith("Size share (durable) is 28.6% to 50%")
+    assert "No cell has measured `durable.nothing`" in json.dumps(summary)
+    prose = "".join("".join(cell["source"]) for cell in summary["cells"] if cell["cell_type"] == "markdown")
+    assert "28.6" not in prose
+
+
+def test_a_runner_that_is_killed_or_interrupted_loses_only_what_ran(project):
+    file = asked(project, matrix={"size": [1.0, 2.0, 3.0, 4.0]}, parameters={"wait_s": 1.5})
+    runner = subprocess.Popen([WORKBENCH, "sweep", file, "-n", "1"], stdout=subprocess.DEVNULL)
+    until(lambda: (project / "outputs/latest").exists() and states(project)[:2] == ["concluded", "running"])
+    runner.kill()
+    runner.wait()
+    first = ledger(project)["cell-size=1.0"]
+    time.sleep(0.5)
+    assert not processes(project)
+
+    again = subprocess.Popen([WORKBENCH, "sweep", "--resume", "latest", "-n", "1"], stdout=subprocess.PIPE, text=True)
+    until(lambda: states(project)[:3] == ["concluded", "concluded", "running"])
+    time.sleep(1.2)  # into the cell that waits
+    again.send_signal(signal.SIGINT)
+    shown, _ = again.communicate(timeout=30)
+    assert again.returncode == 2
+    assert states(project) == ["concluded", "concluded", "interrupted", "not run"]
+    assert "workbench sweep --resume" in shown
+    assert not processes(project)
+    assert chain.check(project / "outputs/latest") == []
+
+    assert command("--resume", "latest", "-n", 2).returncode == 0
+    assert states(project) == ["concluded"] * 4
+    assert ledger(project)["cell-size=1.0"] == first
+    notebook = project / "notebooks/cell.ipynb"
+    notebook.write_text(notebook.read_text().replace("The end", "Another end"))
+    done = command("--resume", "latest")
+    assert done.returncode == 4
+    assert "has changed since" in done.stderr
+
+
+def test_a_sweep_with_a_real_redis_finds_the_setting_that_loses(project):
+    file = project / "setting.yaml"
+    matrix = {"appendonly": ["yes", "no"]}
+    file.write_text(yaml.safe_dump({"notebook": "killed", "matrix": matrix, "show": ["durable.lost_share"]}))
+    done = command(file)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 cells: 1 refuted, with appendonly=no; 1 held" in done.stdout
+    sweep = Sweep.read(project / "outputs/latest")
+    assert "most with appendonly=no" in sweep.number("durable.lost_share").alt
+    assert math.isclose(sweep.frame()["durable.lost_share"].min(), 0)
+
+
+def states(project):
+    return [c["state"] for c in ledger(project).values()]
+
+
+def processes(project):
+    """What still runs of a sweep of this project."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if str(project / "outputs").encode() in (entry / "environ").read_bytes():
+                    found.append((entry / "cmdline").read_bytes())
+            except OSError:
+                continue
+    return found
+
+
+def until(there, *, within_s=40):
+    end = time.monotonic() + within_s
+    while not there():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)

@@ -1,0 +1,107 @@
+"""The same sweeps on a real Dask cluster: a scheduler and two workers, each a process of its own."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from dask_cluster import cluster
+from test_sweeps import NOTEBOOKS, WORKBENCH, command, ledger, processes, states, until
+
+from workbench import chain
+from workbench.sweeps import Sweep
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def dask():
+    with cluster("one", "two") as started:
+        yield started
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(NOTEBOOKS / "cell.ipynb", tmp_path / "notebooks")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.delenv("CI", raising=False)
+    return tmp_path
+
+
+def asked(project, **document):
+    path = project / "sizes.yaml"
+    path.write_text(yaml.safe_dump({"notebook": "cell", **document}))
+    return path
+
+
+def told(project):
+    """What of a sweep does not depend on where it ran."""
+    return {name: (c["parameters"], c["state"], c["verdict"], c["exit_code"]) for name, c in ledger(project).items()}
+
+
+def test_a_cluster_gives_the_verdicts_that_this_machine_gives(dask, project):
+    file = asked(project, matrix={"how": ["held", "refuted", "unknown", "dies"]})
+    here = command(file, "-n", 2)
+    local, frame = told(project), Sweep.read(project / "outputs/latest").frame()
+    there = command(file, "--cluster", dask.address)
+    assert (there.returncode, here.returncode) == (3, 3), there.stdout + there.stderr
+    assert told(project) == local
+    run = project / "outputs/latest"
+    assert {c["where"] for c in ledger(project).values()} == {"one", "two"}
+    assert chain.check(run) == []
+    assert all(chain.check(run / name) == [] and (run / name / "report.html").exists() for name in local)
+    again = Sweep.read(run).frame()
+    assert again.drop(columns=["seconds", "reason"]).equals(frame.drop(columns=["seconds", "reason"]))
+
+
+def test_a_worker_with_other_code_is_named_and_nothing_starts(dask, project, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    shutil.copytree(ROOT / "workbench", other / "workbench", ignore=shutil.ignore_patterns("__pycache__"))
+    package = other / "workbench" / "__init__.py"
+    package.write_text(package.read_text().replace('__version__ = "', '__version__ = "9.'))
+    dask.worker("stranger", PYTHONPATH=str(other))
+    dask.ready()
+    done = command(asked(project, matrix={"size": [1.0]}), "--cluster", dask.address)
+    dask.leave("stranger")
+    assert done.returncode == 3
+    assert "worker stranger" in done.stderr
+    assert "another version of the package: 9." in done.stderr
+    assert not (project / "outputs").exists()
+
+
+def test_nobody_there_is_said_in_time(project):
+    began = time.monotonic()
+    done = command(asked(project, matrix={"size": [1.0]}), "--cluster", "tcp://127.0.0.1:9")
+    assert done.returncode == 3
+    assert "No scheduler answers at tcp://127.0.0.1:9" in done.stderr
+    assert time.monotonic() - began < 30
+
+
+def test_workers_and_a_scheduler_that_vanish_cost_what_ran_on_them(dask, project):
+    file = asked(project, matrix={"size": [1.0, 2.0, 3.0, 4.0, 5.0]}, parameters={"wait_s": 2})
+    runner = subprocess.Popen(
+        [WORKBENCH, "sweep", file, "--cluster", dask.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: (project / "outputs/latest").exists() and states(project)[:2] == ["running", "running"])
+    dask.kill("two")
+    until(lambda: "broke" in states(project) and states(project).count("concluded") >= 1)
+    until(lambda: "running" in states(project))
+    dask.kill("scheduler")
+    shown, wrong = runner.communicate(timeout=60)
+    assert runner.returncode == 3, shown + wrong
+    entries = ledger(project).values()
+    assert [c["state"] for c in entries].count("broke") == 1
+    assert "gone from the cluster" in next(c["reason"] for c in entries if c["state"] == "broke")
+    assert "vanished" in shown or "broke while it ran" in shown
+    assert "workbench sweep --resume" in shown
+    kept = {name: c for name, c in ledger(project).items() if c["state"] == "concluded"}
+    assert kept
+    until(lambda: not processes(project), within_s=20)
+    assert command("--resume", "latest").returncode == 0
+    assert all(ledger(project)[name] == c for name, c in kept.items())
+    assert json.loads((project / "outputs/latest/results.json").read_text())["summary"]["held"] == 5
