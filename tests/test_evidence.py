@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from small_histories import append, of, read
 
-from workbench import Evidence
+from workbench import Evidence, chain
 from workbench.checkers import Finding, durable
 from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError
+from workbench.evidence import surroundings
 from workbench.history import Doubt
 
 HELD = durable(of(append(1, 1), read([1], 6)))
@@ -210,11 +211,27 @@ def test_the_environment_is_on_record_and_secrets_are_not(folder, monkeypatch):
     assert environment["services"][0]["redis"]["password"] == "[redacted]"
 
 
+def test_without_a_runner_the_conclusion_seals_the_record_and_going_on_breaks_the_seal(folder, monkeypatch):
+    monkeypatch.delenv("WORKBENCH_PROGRESS")
+    monkeypatch.setattr(surroundings, "interactive", lambda: True)
+    evidence = Evidence(a="So it is.")
+    evidence.decide(a=HELD)
+    assert chain.head(folder) is None
+    concluded = evidence.conclude()
+    assert chain.check(folder) == []
+    assert repr(concluded).endswith(f"sealed under {chain.head(folder)}.")
+    evidence.decide(a=Finding("held", "Looked at again."))
+    assert chain.head(folder) is None, "what is not concluded is not sealed"
+    evidence.conclude()
+    assert chain.check(folder) == []
+    assert chain.head(folder) != concluded.head
+
+
 # ── in kernels ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 STATE = """\
 rate_hz: float = 400
-from workbench import Evidence
+from workbench import Evidence, chain
 from workbench.checkers import Finding
 evidence = Evidence(durable="FLO-02: Every append is still there.", back="Clients are served again.")
 """

@@ -57,8 +57,9 @@ def test_results_that_know_less_than_a_file_are_believed(run):
     write(run / "tour", HELD)
     told = {"name": "tour", "folder": "tour", "reason": "No space.", "claims": [{**HELD, "verdict": "unknown"}]}
     (run / "results.json").write_text(json.dumps({"notebooks": [told]}))
-    (note,) = read_run(run).notes
-    assert (note.verdict, note.claims[0].verdict) == ("unknown", "unknown")
+    for folder in (run, run / "tour"):
+        (note,) = read_run(folder).notes
+        assert (note.verdict, note.claims[0].verdict, note.reason) == ("unknown", "unknown", "No space.")
 
 
 def test_a_run_made_by_hand_is_one_notebook_in_its_own_folder(tmp_path):

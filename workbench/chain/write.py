@@ -13,6 +13,7 @@ from workbench.history import whole
 
 START = "workbench chain 1"
 """What the first line is bound to: the format and its version."""
+_LONGEST_LINE = 1 << 16
 
 
 def write(folder: Path, *, but: Collection[str] = ()) -> str:
@@ -45,7 +46,7 @@ def head(folder: Path) -> str | None:
     """
     try:
         with (folder / FILE).open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - 16384))
+            file.seek(max(0, file.seek(0, 2) - _LONGEST_LINE))
             last = file.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
         found = json.loads(last)["link"]
     except (OSError, ValueError, TypeError, LookupError, RecursionError):

@@ -31,12 +31,8 @@ def read_run(folder: Path) -> Run:
     """
     results = read_json(folder / "results.json")
     if not there(folder / "results.json") and _ran_in(folder):
-        cut = is_run_name(folder.parent.name) and not there(folder.parent / "results.json")
-        note = _note(folder, {}, reason=_cut_off(folder) if cut else None)
-        whole = note.concluded and not cut
-        return Run(folder, (note,), "", note.when, note.seconds, whole=whole, newer=note.newer)
-    told = [entry for entry in _list(results.get("notebooks")) if isinstance(entry, dict)]
-    entries = {name: entry for entry in told if (name := _folder_name(entry))}
+        return _one_notebook(folder)
+    entries = _entries(results)
     notes = [_note(folder / name, entry, reason=str(entry.get("reason") or "")) for name, entry in entries.items()]
     for path in _folders_in(folder):
         if path.name not in entries and (_ran_in(path) or (not results and is_run_name(folder.name))):
@@ -51,6 +47,16 @@ def read_run(folder: Path) -> Run:
         results=results,
         newer=_is_newer(results) or any(note.newer for note in notes),
     )
+
+
+def _one_notebook(folder: Path) -> Run:
+    """A notebook that was run by hand; or one of a run, which then says how it ended."""
+    outer = read_json(folder.parent / "results.json")
+    entry = _entries(outer).get(folder.name, {})
+    cut = is_run_name(folder.parent.name) and not outer
+    reason = _cut_off(folder) if cut else str(entry.get("reason") or "") if entry else None
+    note = _note(folder, entry, reason=reason)
+    return Run(folder, (note,), "", note.when, note.seconds, whole=note.concluded and not cut, newer=note.newer)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -145,6 +151,12 @@ def _folders_in(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError:
         return []
+
+
+def _entries(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What ``results.json`` says of each notebook, by the name of its folder."""
+    told = [entry for entry in _list(results.get("notebooks")) if isinstance(entry, dict)]
+    return {name: entry for entry in told if (name := _folder_name(entry))}
 
 
 def _folder_name(entry: Mapping[str, Any]) -> str:
