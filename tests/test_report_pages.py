@@ -15,7 +15,7 @@ from workbench import report
 from workbench.cli import call
 from workbench.report.markup import inert, shows
 from workbench.report.outline import Outline
-from workbench.report.told import counterexample, numbers, value
+from workbench.report.told import counterexample, named, numbers, value
 
 
 @pytest.fixture
@@ -177,6 +177,17 @@ def test_values_are_written_as_people_write_them():
     assert list(map(value, given)) == ["–", "yes", "12,345", "0.9404", "12,346", "none", "1, 2.5", "a 1", "text"]
     single, tables = numbers({"steps": [{"a": n} for n in range(40)], "n": list(range(100))})
     assert (tables[0].cut, single[0][1][-7:]) == (15, "75 more")
+
+
+def test_names_of_measures_tell_their_unit():
+    names = ("recovery_max_s", "p95_ms_low", "steady_rate_hz", "s", "lost_share_low")
+    assert list(map(named, names)) == [
+        "recovery max (s)",
+        "p95 low (ms)",
+        "steady rate (per second)",
+        "s",
+        "lost share low",
+    ]
 
 
 def test_moments_that_differ_look_different():

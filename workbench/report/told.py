@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ MOST_ROWS = 25
 LONGEST = 240
 """Characters of one value in a table."""
 
-_UNITS = {"_s": "s", "_ms": "ms", "_hz": "per second", "_bytes": "bytes"}
+_UNITS = {"s": "s", "ms": "ms", "hz": "per second", "bytes": "bytes"}
+_MEASURE = re.compile(rf"(.+)_({'|'.join(_UNITS)})(?:_(low|high))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,10 @@ def shortened(text: str, longest: int) -> str:
 
 
 def named(name: str) -> str:
-    """``recovery_max_s`` as ``recovery max (s)``."""
-    unit = next((unit for unit in _UNITS if name.endswith(unit) and len(name) > len(unit)), "")
-    return name.removesuffix(unit).replace("_", " ") + (f" ({_UNITS[unit]})" if unit else "")
+    """``recovery_max_s`` as ``recovery max (s)``, ``p95_ms_low`` as ``p95 low (ms)``."""
+    if found := _MEASURE.fullmatch(name):
+        name = f"{found[1]} {found[3] or ''}".strip() + f" ({_UNITS[found[2]]})"
+    return name.replace("_", " ")
 
 
 def numbers(measured: Mapping[str, Any]) -> tuple[list[tuple[str, str]], list[Table]]:
