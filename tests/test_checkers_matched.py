@@ -124,7 +124,7 @@ def test_logins_without_a_user_are_refused():
 LOGINS = st.tuples(st.sampled_from("abc"), st.sampled_from("uvw"), st.integers(0, 9), st.sampled_from("xy"))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(LOGINS, max_size=8))
 def test_unique_finds_what_comparing_every_two_logins_finds(logins):
     rows = [replace(login(key, user, float(at)), workload=where) for key, user, at, where in logins]
@@ -198,7 +198,7 @@ def test_definite_does_not_hold_by_vacuum():
 ERRORS = ["", "503", "500 x", "timeout", "ReadTimeout", "503 mongo unavailable", "ConnectionRefusedError"]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["ok", "fail", "info"]), st.sampled_from(ERRORS), st.booleans()), max_size=6))
 def test_definite_finds_what_looking_at_each_finds(rows):
     operations = [

@@ -98,7 +98,7 @@ def slow_fates(history):
     return written, strangers
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(list_histories())
 def test_fates_are_those_of_the_slow_twin(history):
     expected, strangers = slow_fates(history)

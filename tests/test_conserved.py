@@ -204,7 +204,7 @@ def slowly(operations, total, negative):
     return ("held" if enough else "unknown"), 0, 0
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(histories(), st.sampled_from([None, 2, 3]), st.booleans())
 def test_the_finding_is_that_of_the_slow_twin(operations, total, negative):
     finding = judged(*operations, total=total, negative=negative)

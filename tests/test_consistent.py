@@ -226,7 +226,7 @@ def sessions(draw):
     return operations
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(sessions())
 def test_consistent_finds_what_the_words_of_the_guarantees_say(operations):
     finding = consistent(of(*operations))

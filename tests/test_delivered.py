@@ -212,7 +212,7 @@ def slow_deliveries(history):
     return expected, got, reordered, unexpected
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(message_histories())
 def test_it_finds_what_the_slow_twin_finds(history):
     expected, got, reordered, unexpected = slow_deliveries(history)

@@ -400,7 +400,7 @@ def small_histories(draw):
     return model, [replace(one, error=str(n)) for n, one in enumerate(found)]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(small_histories())
 def test_the_verdict_is_that_of_trying_every_order(drawn):
     model, operations = drawn
@@ -441,7 +441,7 @@ def search_alone(operations, model):
     return answer == FOUND
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(small_histories())
 def test_nothing_can_be_left_out_of_a_counterexample(drawn):
     """Left out is an operation of which nobody knows whether it happened, only when it was open. Without any one of

@@ -92,7 +92,7 @@ def views(draw):
     return found
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(views())
 def test_ordered_finds_what_trying_every_order_finds(view):
     finding = ordered(
@@ -127,7 +127,7 @@ def test_ordered_finds_what_trying_every_order_finds(view):
             assert a.returned < b.returned
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(views())
 def test_the_search_finds_the_shortest_circle_by_itself(view):
     """`ordered` takes a short cut for two subscribers; here the search has to find everything."""
@@ -210,7 +210,7 @@ def test_isolated_does_not_hold_by_vacuum():
     assert isolated(of(*APART, windows=()), faults=False).verdict == "held"
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(message_histories())
 def test_isolated_finds_what_looking_at_each_receipt_finds(history):
     stalled = {o.client for o in history if o.kind == "fate"}

@@ -91,7 +91,7 @@ MOVES = st.tuples(
 )
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(MOVES, max_size=14), st.sampled_from([0.0, 1.5, 3.0]))
 def test_stable_counts_what_following_each_client_counts(moves, lasting_s):
     rows = [ask(kind, client, float(i), outcome=outcome) for i, (client, kind, outcome) in enumerate(moves)]
