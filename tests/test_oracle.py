@@ -27,7 +27,7 @@ def test_the_command_judges_what_jepsen_would_have_written(model, tmp_path, capf
     rng = random.Random(f"edn {model}")
     path = tmp_path / "history.edn"
     seen = set()
-    for _ in range(60):
+    for _ in range(30):
         operations = oracle.history(rng, model, ties=False)
         how, keyed = rng.choice(["lines", "vector", "list", "tagged"]), rng.choice(["field", "pair"])
         text = small_records.edn(operations, how=how, keyed=keyed, times=rng.random() < 0.5)
@@ -46,7 +46,7 @@ def test_the_command_judges_what_porcupine_has_recorded(model, tmp_path, capfd):
     rng = random.Random(f"log {model}")
     path = tmp_path / "etcd.log"
     seen = set()
-    for _ in range(60):
+    for _ in range(30):
         operations = [one for one in oracle.history(rng, model, ties=False) if one.key == "a" and one.outcome != "fail"]
         path.write_text(small_records.log(operations))
         right = oracle.verdict(operations, model)

@@ -1,4 +1,11 @@
-"""Secrets never reach a file that is kept: they are found by value, by the name they stand under, and by their form."""
+"""Secrets never reach a file that is kept: they are found by value, by the name they stand under, and by their form.
+
+Values are found raw, in base64, percent-encoded, escaped and in hexadecimal digits; what only its form gives away is
+found raw. All texts that `workbench run` keeps go through here: notebooks with their outputs, tracebacks and metadata,
+records, logs, pages. Left alone are histories (``history.parquet`` holds what clients wrote and read, as it was) and
+pictures. Who runs a notebook by hand, in JupyterLab or by papermill, has the records and logs redacted, but not the
+outputs of the notebook, which others write.
+"""
 
 from workbench.redact.assigned import MASK
 from workbench.redact.names import is_secret_name
