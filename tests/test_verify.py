@@ -198,6 +198,13 @@ def test_a_run_of_a_newer_version_is_said_to_be_one(run, capfd):
     assert "written by a newer version of the workbench; what is known of it is judged" in capfd.readouterr().out
 
 
+def test_results_of_a_newer_version_are_said_to_be_such(run):
+    edit(run / "results.json", lambda it: it.update(schema=2))
+    chain.write(run)
+    found = verify(run)
+    assert (found.exit_code, "the run was written by a newer version" in found.sentence) == (6, True)
+
+
 def test_what_holds_no_run_is_refused(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path))
     (tmp_path / "empty").mkdir()

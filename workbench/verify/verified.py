@@ -19,6 +19,8 @@ from workbench.verify.judging import Again, judge_again
 SHORTEST_HEAD = 12
 """Digits of a head that was noted elsewhere: fewer could be met by trying."""
 
+_NEWER = "was written by a newer version of the workbench; what is known of it is judged"
+
 State = Literal["agrees", "differs", "unsure"]
 Watch = Callable[[str, str, int, int], None]
 """Called before each claim with the names of notebook and claim, its number from 0, and how many there are."""
@@ -112,9 +114,11 @@ class Verified:
         for why in dict.fromkeys(why for one in self.notes for why in one.unsure):
             names = ", ".join(one.note.name for one in self.notes if why in one.unsure)
             found.append(f"{names}: {why}" if self.seal else why)
-        sure = [one for one in self.notes if not one.unsure]
+        if self.run.newer and not any(one.note.newer for one in self.notes):
+            found.append(f"the run {_NEWER}")
+        sure = [one for one in self.notes if not one.unsure and self.run.whole]
         if vague := [claim.name for one in sure for claim in one.claims if claim.state == "unsure"]:
-            found.append(f"{_count(len(vague), 'claim')} cannot be confirmed ({', '.join(vague)})")
+            found.append(f"{_count(len(vague), 'claim')} cannot be confirmed ({', '.join(dict.fromkeys(vague))})")
         return found
 
     @property
@@ -215,7 +219,7 @@ def _judged(again: Again, claim: Claim, note: Note, *, listed: str) -> Judged:
 
 def _unsure(note: Note, seal: Seal, run: Run) -> Iterator[str]:
     if note.newer:
-        yield "it was written by a newer version of the workbench; what is known of it is judged"
+        yield f"it {_NEWER}"
     if not note.concluded:
         yield "it did not come to its conclusion, and what held until then is unknown"
     if not seal.sealed and run.whole:
