@@ -9,6 +9,7 @@ they were measured. Ends with 1 if a stated goal is missed.
 import json
 import math
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -62,31 +63,35 @@ def speed(count):
         print(
             f"{count:,} runs of {EACH} notebooks each, {CLAIMS} claims and 3 loads in each, {size / 1e3:.0f} kB a run"
         )
-        first = spent(outputs)
-        row("index, nothing known yet", f"{first:.2f} s", "at most 10 s", ok=first <= 10)
+        first, cpu = spent(outputs)
+        row("index, nothing known yet", f"{first:.2f} s", f"at most 10 s ({cpu:.2f} s of CPU)", ok=first <= 10)
         make_runs(outputs, [count], dice)
-        again = min(spent(outputs) for _ in range(3))
-        row("index after one more run", f"{again:.2f} s", "at most 1 s", ok=again <= 1)
+        again, cpu = min(spent(outputs) for _ in range(3))
+        row("index after one more run", f"{again:.2f} s", f"at most 1 s ({cpu:.2f} s of CPU)", ok=again <= 1)
         code = (
             "import sys, time; from pathlib import Path; from workbench import report, trends; import jinja2, msgspec\n"
         )
-        code += "t = time.perf_counter(); trends.refresh(Path(sys.argv[1])); print(time.perf_counter() - t)"
+        code += "t, c = time.perf_counter(), time.process_time(); trends.refresh(Path(sys.argv[1]))\n"
+        code += "print(time.perf_counter() - t, time.process_time() - c)"
         refreshed = []
         for number in range(3):
             make_runs(outputs, [count + 1 + number], dice)
             done = subprocess.run([sys.executable, "-c", code, outputs], capture_output=True, text=True, check=True)
-            refreshed.append(float(done.stdout))
-        row("what 'workbench run' pays for it", f"{min(refreshed):.2f} s", "at most 0.3 s", ok=min(refreshed) <= 0.3)
+            refreshed.append(tuple(map(float, done.stdout.split())))
+        paid, cpu = min(refreshed)
+        row("what 'workbench run' pays for it", f"{paid:.2f} s", f"at most 0.3 s ({cpu:.2f} s of CPU)", ok=paid <= 0.3)
         page = (outputs / "index.html").stat().st_size
         row("the page", f"{page / 1e3:,.0f} kB", "at most 1 MB", ok=page <= LARGEST)
         row("the digests beside it", f"{(outputs / FILE).stat().st_size / 1e3:,.0f} kB")
 
 
 def spent(outputs):
-    began = time.perf_counter()
+    """Seconds of the clock, and of the processor (the machine may do other things)."""
+    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "workbench", "index", "--outputs", str(outputs)]
     subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - began
+    took, now = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
 
 
 def alarms(draw, before, tries=TRIES):

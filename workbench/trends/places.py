@@ -37,7 +37,7 @@ def places(outputs: Path, merge: Sequence[Path] = ()) -> list[Place]:
             there = found.setdefault(one.name, one)
             if there is not one and not _told(there.folder) and _told(one.folder):
                 found[one.name] = one  # the same run, but whole
-    return sorted(found.values(), key=lambda one: (when(one.name) != "", one.name))
+    return sorted(found.values(), key=lambda one: (one.name[:8].isdigit(), one.name))
 
 
 def _below(top: Path) -> Iterator[Place]:
