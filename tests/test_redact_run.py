@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from workbench import chain
 from workbench.cli import call
 
 GIVEN = 'pa/ss+w0rd "of" <ours>'  # a parameter with a secret's name
@@ -124,6 +125,7 @@ def test_nothing_that_a_run_leaves_tells_a_secret(project, monkeypatch, capfd):
         if form.encode() in content
     ]
     assert leaks == []
+    assert chain.check(run) == chain.check(run / "leaky") == [], "what was sealed is what was redacted"
     assert {"leaky/notebook.ipynb", "leaky/verdict.json", "leaky/report.html", "results.json"} <= set(files), shown.out
     assert {"leaky/logs/shop.log", "leaky/logs/progress.jsonl", "leaky/told.html"} <= set(files), "each was looked at"
     notebook = files["leaky/notebook.ipynb"].decode()
