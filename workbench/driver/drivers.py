@@ -36,6 +36,10 @@ LEAD_NS = 20_000_000
 PONG_S = 2.0
 """So long a driver has to tell the time."""
 
+SILENT_S = 8.0
+"""A driver on a worker tells ten times a second how far it is. One that is silent for so long is lost: its worker
+hangs, or its machine is gone and nobody is left to close the connection."""
+
 END_S = 5.0
 """From being told to end until a driver has ended; after that it is killed."""
 
@@ -57,6 +61,8 @@ class _Driver:
         self.failure = ""
         self.rows: list[Row] = []
         self.clock, self.later = Clock(), cast("Clock | None", Clock())
+        self.heard = float("inf")
+        """When it last told something; from `go` on it must."""
         self._pong = (-1, 0, 0)
         self._source = ""
         self._news = news
@@ -87,6 +93,7 @@ class _Driver:
         except ValueError:  # cut off in the middle
             return
         with self._news:
+            self.heard = max(self.heard, now / 1e9)
             for name in ("counts", "done", "end"):
                 if name in news:
                     self.counts = msgspec.convert(news[name], Counts)
@@ -174,6 +181,7 @@ class Drivers:
         """The clock starts at this moment of this process's ``time.monotonic_ns``."""
         for driver in self._drivers:
             driver.say(go=t0_ns + driver.clock.offset_ns, ahead=driver.clock.offset_ns)
+            driver.heard = t0_ns / 1e9 if self._far else float("inf")
 
     def shares(self) -> list[dict[str, Any]]:
         """Of each driver on a cluster: its ``worker`` and ``host``, what is known of its clock (`clocks.stated`), the
@@ -250,16 +258,23 @@ class Drivers:
             kind = getattr(errors, broken.error["kind"], None) or DriverError
             what = broken.error["error"]
             raise kind(f"The load broke{where}. {what}" if kind is DriverError else what)
-        code = broken.wire.wait(1.0)
+        if not broken.ended:
+            raise Lost(
+                f"The load driver{where} is lost: it has told nothing for {SILENT_S:g} s. Its worker hangs, its "
+                "machine is gone, or an operation blocks its event loop."
+            )
         if broken.wire.lost:
             raise Lost(
                 f"The load driver{where} is lost: {broken.wire.lost}. Nobody knows what its last operations did."
             )
+        code = broken.wire.wait(1.0)
         raise DriverError(f"A load driver{where} ended unasked with return code {code}. {self._tail()}")
 
     def _broken(self) -> _Driver | None:
         for driver in self._drivers:
             if driver.error is not None or (driver.ended and (not driver.done or driver.wire.lost)):
+                return driver
+            if not driver.done and time.monotonic() - driver.heard > SILENT_S:
                 return driver
         return None
 
