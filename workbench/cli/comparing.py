@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from workbench.compare import Comparison, Pair
+from workbench.errors import ClaimRefuted, ClaimUnknown, WorkbenchError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.compare import Comparison, Latency, Pair
+
+_EXIT_CODE = {"agree": 0, "differ": ClaimRefuted.exit_code, "unknown": ClaimUnknown.exit_code}
 _MOST = 8
 """Lines of each kind on the terminal; the page has them all."""
 
@@ -21,11 +26,13 @@ def diff(
         Path | None, typer.Option("--page", metavar="FILE", help="Where the page goes, instead of into outputs.")
     ] = None,
 ) -> None:
-    """A run against another: parameters, surroundings, verdicts, latencies, faults. 0: every verdict is the same."""
+    """A run against another: parameters, surroundings, verdicts, latencies, faults.
+
+    0: both state the same claims, each with the same verdict. 1: a verdict differs. 6: a claim is in one of them only.
+    """
     from workbench.cli.project import Project
     from workbench.compare import compare
     from workbench.compare.page import write
-    from workbench.errors import WorkbenchError
     from workbench.records import find_run
 
     outputs = Project.find().outputs
@@ -39,25 +46,32 @@ def diff(
             f"The page cannot be written to {path}: {error.strerror}. Give another: --page FILE"
         ) from error
     typer.echo(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
-    raise typer.Exit(0 if comparison.same else 1)
+    raise typer.Exit(
+        {"agree": 0, "differ": ClaimRefuted.exit_code, "unknown": ClaimUnknown.exit_code}[comparison.verdict]
+    )
 
 
 def _tell(comparison: Comparison) -> None:
     import sys
 
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    console.print(f"[bold]{comparison.headline}[/]")
-    console.print(f"[dim]A[/] {comparison.a.folder.name}\n[dim]B[/] {comparison.b.folder.name}\n", markup=True)
+    console.print(f"[bold]{comparison.headline}[/]", soft_wrap=True)
+    for side, run in zip("AB", (comparison.a, comparison.b), strict=True):
+        console.print(f"[dim]{side}[/] {escape(run.folder.name)}", soft_wrap=True)
+    for side, notes in zip("AB", comparison.alone, strict=True):
+        if notes:
+            console.print(escape(f"Only in {side}: {', '.join(note.name for note in notes)}"), soft_wrap=True)
+    for remark in comparison.remarks:
+        console.print(f"[#e59400]{escape(remark)}[/]", soft_wrap=True)
+    console.print()
     for pair in comparison.pairs:
-        _tell_pair(console, pair)
-    for side, names in zip("AB", comparison.alone, strict=True):
-        if names:
-            console.print(f"Only in {side}: {', '.join(names)}\n")
+        _tell_pair(console, pair, comparison.latencies[pair.name])
 
 
-def _tell_pair(console: Any, pair: Pair) -> None:
+def _tell_pair(console: Any, pair: Pair, latencies: Sequence[Latency]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -66,21 +80,21 @@ def _tell_pair(console: Any, pair: Pair) -> None:
     console.print(f"[cyan]{escape(pair.name)}[/]")
     for judged in pair.claims:
         if judged.change != "same":
-            before, after = judged.verdicts
-            console.print(f"  [bold]{judged.change}[/] {escape(judged.name)}: {before} → {after}")
-    if all(judged.change == "same" for judged in pair.claims):
-        console.print(f"  [dim]{len(pair.claims)} claims, each with the same verdict[/]")
+            told = escape(f"{judged.name}: {' → '.join(judged.verdicts)}")
+            console.print(f"  [bold]{judged.change}[/] {told}", soft_wrap=True)
+    if same := sum(judged.change == "same" for judged in pair.claims):
+        console.print(f"  [dim]{same} claim{'s' * (same != 1)} with the same verdict[/]")
     for what, found in (("parameter", pair.parameters), ("surroundings", pair.surroundings)):
         for change in found[:_MOST]:
             console.print(f"  [dim]{what}[/] {escape(str(change))}", soft_wrap=True)
         if len(found) > _MOST:
             console.print(f"  [dim]and {len(found) - _MOST} more {what}: see the page[/]")
-    told = [row for row in pair.latencies if row.verdict in ("slower", "faster")]
-    if told:
+    rows = [row for row in latencies if row.verdict in ("slower", "faster")]
+    if rows:
         table = Table(box=None, pad_edge=True, padding=(0, 2, 0, 0), header_style="dim")
         for heading in ("B is", "operation", "when", "p50 ms", "p99 ms", "delta (95% interval)"):
             table.add_column(heading)
-        for row in told[:_MOST]:
+        for row in rows[:_MOST]:
             assert row.difference is not None
             d = row.difference
             percentiles = [f"{milliseconds(row.a.get(p))} → {milliseconds(row.b.get(p))}" for p in (50, 99)]
@@ -93,4 +107,6 @@ def _tell_pair(console: Any, pair: Pair) -> None:
 
 def _short(name: str) -> str:
     """Of a run's name its hash, which nothing else has; of any other folder its name."""
-    return name.rsplit("-", 1)[-1]
+    from workbench.records import is_run_name
+
+    return name.rsplit("-", 1)[-1] if is_run_name(name) else name

@@ -32,7 +32,7 @@ def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Change]:
     return [
         Change(name, a.get(name, ABSENT), b.get(name, ABSENT))
         for name in dict.fromkeys([*a, *b])
-        if name not in a or name not in b or a[name] != b[name]
+        if name not in a or name not in b or not _alike(a[name], b[name])
     ]
 
 
@@ -40,6 +40,11 @@ def surroundings(note: Note) -> dict[str, Any]:
     """The fingerprint of a notebook's run as flat names: ``packages.redis``, ``machine.kernel``, ``git.commit``."""
     kept = {name: value for name, value in note.environment.items() if name not in _NEVER_ALIKE}
     return dict(_flat(kept))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Equal, or both not a number."""
+    return bool(a == b) or (a != a and b != b)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from workbench.compare.changes import ABSENT, Change, changes, surroundings
-from workbench.compare.latencies import Latency, histories, latencies
+from workbench.compare.latencies import Latency, latencies, together
 from workbench.errors import UsageError
 from workbench.history import History
 from workbench.records import Claim, Note, Run, read_run
+from workbench.results.load import histories
 
-_RANK = {"held": 0, "unknown": 1, "undecided": 1, "refuted": 2}
+_UNKNOWN = 1
+_RANK = {"held": 0, "unknown": _UNKNOWN, "undecided": _UNKNOWN, "refuted": 2}
+_ALONE = ("only in A", "only in B")
+Stored = tuple[tuple[str, History | str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +43,14 @@ class Judged:
 
     @property
     def change(self) -> str:
-        """``worse``, ``better``, ``same``; ``only in A``, ``only in B``."""
+        """``same``, ``worse``, ``better``; ``now unknown`` of what was refuted, which is neither; ``only in A``,
+        ``only in B``."""
         if self.a is None or self.b is None:
             return "only in B" if self.a is None else "only in A"
-        before, after = (_RANK.get(verdict, 1) for verdict in self.verdicts)
-        return "same" if before == after else "worse" if after > before else "better"
+        before, after = map(_rank, self.verdicts)
+        if before == after:
+            return "same"
+        return "worse" if after > before else "now unknown" if after == _UNKNOWN else "better"
 
     @property
     def numbers(self) -> list[Change]:
@@ -79,11 +88,26 @@ class Pair:
     @cached_property
     def histories(self) -> tuple[Mapping[str, History], Mapping[str, History]]:
         """By the names of their folders, of each run; those that can be read."""
-        return histories(self.a.folder), histories(self.b.folder)
+        a, b = ({name: one for name, one in those if isinstance(one, History)} for those in self._stored)
+        return a, b
+
+    @property
+    def remarks(self) -> Iterator[str]:
+        """What keeps the two from being compared in full."""
+        for side, note, stored in zip("AB", (self.a, self.b), self._stored, strict=True):
+            if note.reason:
+                yield f"{self.name} broke off in {side}: {note.reason}"
+            for _, one in stored:
+                if isinstance(one, str):
+                    yield f"{self.name} in {side}, a history that cannot be read is left out: {one}"
+        a, b = self.histories
+        for side, mine, theirs in (("A", a, b), ("B", b, a)):
+            if only := [name for name in mine if name not in theirs]:
+                yield f"{self.name}: only {side} has {', '.join(only)}."
 
     @cached_property
-    def latencies(self) -> list[Latency]:
-        return latencies(*self.histories)
+    def _stored(self) -> tuple[Stored, Stored]:
+        return tuple(histories(self.a.folder)), tuple(histories(self.b.folder))
 
 
 @dataclass(frozen=True)
@@ -93,38 +117,70 @@ class Comparison:
     a: Run
     b: Run
     pairs: tuple[Pair, ...]
-    alone: tuple[tuple[str, ...], tuple[str, ...]]
+    alone: tuple[tuple[Note, ...], tuple[Note, ...]]
     """Notebooks of only one of them."""
 
-    @property
+    @cached_property
     def claims(self) -> list[Judged]:
-        return [judged for pair in self.pairs for judged in pair.claims]
+        """Of all notebooks, also of those that only one of the runs has."""
+        a, b = ([claim for note in notes for claim in note.claims] for notes in self.alone)
+        found = [judged for pair in self.pairs for judged in pair.claims]
+        return [*found, *(Judged(c.name, c, None) for c in a), *(Judged(c.name, None, c) for c in b)]
 
     @property
-    def same(self) -> bool:
-        """Whether every claim that both state came out the same."""
-        return not any(judged.change in ("worse", "better") for judged in self.claims)
+    def verdict(self) -> Literal["agree", "differ", "unknown"]:
+        """``agree``: each claim is in both, with the same verdict. ``unknown``: so far as both state them."""
+        changes = {judged.change for judged in self.claims}
+        if changes - {"same", *_ALONE}:
+            return "differ"
+        return "unknown" if changes - {"same"} or any(self.alone) else "agree"
+
+    @cached_property
+    def latencies(self) -> Mapping[str, list[Latency]]:
+        """By the names of the notebooks; the p-values are adjusted for how many there are in all."""
+        rows = {pair.name: latencies(*pair.histories) for pair in self.pairs}
+        every = together(row for those in rows.values() for row in those)
+        return {name: list(islice(every, len(those))) for name, those in rows.items()}
 
     @property
     def headline(self) -> str:
         """The whole comparison in a sentence."""
-        counts: dict[str, int] = {}
-        for judged in self.claims:
-            counts[judged.change] = counts.get(judged.change, 0) + 1
-        both = sum(counts.get(word, 0) for word in ("same", "worse", "better"))
-        parts = [f"{counts[word]} {word}" for word in ("worse", "better", "only in A", "only in B") if word in counts]
-        claims = f"{both} claim{'s' * (both != 1)} in both: {', '.join(parts) or 'all came out the same'}"
+        counts = Counter(judged.change for judged in self.claims)
+        both = sum(count for word, count in counts.items() if word not in _ALONE)
+        told = [f"{counts[word]} {word}" for word in ("worse", "better", "now unknown") if counts[word]]
+        if not told:
+            unknown = sum(judged.change == "same" and _rank(judged.verdicts[0]) == _UNKNOWN for judged in self.claims)
+            told = [f"all came out the same{f' ({unknown} unknown)' if unknown else ''}"]
+        told += [f"{counts[word]} {word}" for word in _ALONE if counts[word]]
+        return f"{both} claim{'s' * (both != 1)} in both: {', '.join(told)}; {self._late()}."
+
+    def _late(self) -> str:
+        rows = [(name, row) for name, those in self.latencies.items() for row in those if row.difference]
+        if not rows:
+            return "latencies could not be compared"
         altered = []
         for word in ("slower", "faster"):
-            if count := sum(row.verdict == word for pair in self.pairs for row in pair.latencies):
-                altered.append(f"{count} {'kind' if count == 1 else 'kinds'} of operations {_is(count)} {word}")
-        return f"{claims}; {' and '.join(altered) or 'no kind of operation is slower or faster'}."
+            kinds = {(name, row.history, row.workload, row.kind) for name, row in rows if row.verdict == word}
+            if count := len(kinds):
+                altered.append(f"{count} {'kind of operation is' if count == 1 else 'kinds of operations are'} {word}")
+        return " and ".join(altered) or "no kind of operation is slower or faster"
+
+    @property
+    def remarks(self) -> Iterator[str]:
+        """What keeps the two from being compared in full."""
+        for side, run in zip("AB", (self.a, self.b), strict=True):
+            if run.newer:
+                yield f"A newer version of the workbench wrote {side}: there may be more in it than is compared here."
+            if not run.whole:
+                yield f"{side} was cut off before its end."
+        for pair in self.pairs:
+            yield from pair.remarks
 
 
 def compare(a: Path, b: Path) -> Comparison:
     """Read two run folders. Raises `UsageError` if they have no notebook, or no claim, in common."""
     runs = read_run(a), read_run(b)
-    mine, theirs = ({_name(note): note for note in run.notes} for run in runs)
+    mine, theirs = ({note.name: note for note in run.notes} for run in runs)
     for run, notes in zip(runs, (mine, theirs), strict=True):
         if not notes:
             raise UsageError(f"{run.folder} holds no run: nothing in it is the record of a notebook.")
@@ -135,17 +191,15 @@ def compare(a: Path, b: Path) -> Comparison:
             f"The two runs have no {what} in common, so there is nothing to compare: {runs[0].folder.name} has "
             f"{_listed(mine)}, {runs[1].folder.name} has {_listed(theirs)}."
         )
-    alone = tuple(tuple(name for name in one if name not in other) for one, other in ((mine, theirs), (theirs, mine)))
-    return Comparison(*runs, pairs, alone)  # type: ignore[arg-type]
+    only = [
+        tuple(note for name, note in one.items() if name not in other)
+        for one, other in ((mine, theirs), (theirs, mine))
+    ]
+    return Comparison(*runs, pairs, (only[0], only[1]))
 
 
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _name(note: Note) -> str:
-    told: Any = note.environment.get("notebook")
-    return note.name if note.name or not isinstance(told, str) else told
+def _rank(verdict: str) -> int:
+    return _RANK.get(verdict, _UNKNOWN)
 
 
 def _listed(notes: Mapping[str, Note]) -> str:

@@ -6,8 +6,15 @@ exceeds (Brunner and Munzel 2000, "The nonparametric Behrens–Fisher problem": 
 
 Operations of one run are not independent: a stall delays all that wait behind it, and a test that takes them for
 independent finds differences everywhere. So the variance is taken of the means of batches, stretches of each sample in
-the order of time (batch means; Conway 1963, "Some tactical problems in digital simulation"), with Welch's degrees of
-freedom. What differs from run to run and not within one, like another neighbour on the machine, is in no interval.
+the order of time (batch means; Conway 1963, "Some tactical problems in digital simulation"), and widened for what is
+left of a correlation between neighbouring batches (Bayley and Hammersley 1946, "The effective number of independent
+observations in an autocorrelated time series"), with Welch's degrees of freedom.
+
+How often two samples of the same kind are called different, in simulation (200 to 1,000 pairs each): independent ones,
+log-normal, with Pareto's heavy tail, or a third never answered, 1% at most; 3,000 operations with stalls of 300 each,
+or behind a queue at 80% load, 0.6%; 300 operations behind such a queue 3 to 5%, 60 of them 20%: there what waits
+together is most of the run.
+What differs from run to run and not within one, like another neighbour on the machine, is in no interval.
 """
 
 from __future__ import annotations
@@ -30,7 +37,8 @@ NEGLIGIBLE = 0.147
 """A delta below it is called negligible (Romano, Kromrey, Coraggio and Skowronek 2006: 0.147, 0.33, 0.474)."""
 
 _SIZES = ((0.474, "large"), (0.33, "medium"), (NEGLIGIBLE, "small"))
-_BATCHES = (10, 40)
+_BATCHES = 20
+_MOST_CORRELATED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ def difference(a: Floats, b: Floats) -> Difference | None:
         return None
     below, above = _placements(b, np.sort(a)), 1 - _placements(a, np.sort(b))
     share = float(below.mean())  # P(B > A) + P(B = A)/2, of which 2·share − 1 is the delta
-    spread, freedom = _welch(_batch_means(above), _batch_means(below))
+    spread, freedom = _welch(_variance(above), _variance(below))
     delta = 2 * share - 1
     if spread == 0:  # they do not overlap at all, or are constant
         return Difference(delta, delta, delta, 1.0 if delta == 0 else 0.0)
@@ -92,19 +100,24 @@ def _placements(values: Floats, ordered: Floats) -> Floats:
     return placed
 
 
-def _batch_means(values: Floats) -> Floats:
-    fewest, most = _BATCHES
-    count = min(max(math.isqrt(len(values)), fewest), most)
-    return np.asarray([batch.mean() for batch in np.array_split(values, count)])
+def _variance(values: Floats) -> float:
+    """Of the mean of values that stand in the order of time and may hang together."""
+    means = np.asarray([batch.mean() for batch in np.array_split(values, _BATCHES)])
+    away = means - means.mean()
+    total = float(away @ away)
+    if total == 0:
+        return 0.0
+    correlated = float(away[1:] @ away[:-1]) / total + 1 / _BATCHES  # in so few it comes out too low by about that
+    correlated = min(max(correlated, 0.0), _MOST_CORRELATED)
+    return total / (_BATCHES - 1) / _BATCHES * (1 + correlated) / (1 - correlated)
 
 
-def _welch(a: Floats, b: Floats) -> tuple[float, float]:
-    """The standard error of the difference of two means, and its degrees of freedom (Welch 1947)."""
-    one, other = float(a.var(ddof=1)) / len(a), float(b.var(ddof=1)) / len(b)
+def _welch(one: float, other: float) -> tuple[float, float]:
+    """The standard error of the difference of two means out of their variances, and its degrees of freedom (1947)."""
     total = one + other
     if total == 0:
         return 0.0, 1.0
-    return math.sqrt(total), total**2 / (one**2 / (len(a) - 1) + other**2 / (len(b) - 1))
+    return math.sqrt(total), (_BATCHES - 1) * total**2 / (one**2 + other**2)
 
 
 def _tail(t: float, freedom: float) -> float:

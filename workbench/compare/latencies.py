@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.checkers.judge import FAIL, OK, During, chosen
 from workbench.compare.difference import Difference, adjusted, difference
-from workbench.errors import HistoryError
 from workbench.history import History
 
 PERCENTILES = (50, 95, 99)
@@ -39,28 +37,17 @@ class Latency:
         return "too few" if self.difference is None else self.difference.verdict()
 
 
-def histories(folder: Path) -> dict[str, History]:
-    """The histories in a notebook's folder that can be read, by the names of their folders."""
-    found = {}
-    for path in sorted(folder.glob("history*")):
-        try:
-            found[path.name] = History.read(path)
-        except HistoryError:
-            continue
-    return found
-
-
 def latencies(a: Mapping[str, History], b: Mapping[str, History]) -> list[Latency]:
-    """Histories are paired by name, operations by workload and kind; outside the windows of faults and in them apart.
+    """A row for each history, workload and kind; outside the windows of faults and in them apart."""
+    return [row for name in a if name in b for row in _rows(name, a[name], b[name])]
 
-    The p-values are adjusted for how many there are.
-    """
-    rows = [row for name in a if name in b for row in _rows(name, a[name], b[name])]
-    tested = [row for row in rows if row.difference is not None]
-    for row, p in zip(tested, adjusted([one.difference.p for one in tested if one.difference]), strict=True):
-        assert row.difference is not None
-        rows[rows.index(row)] = replace(row, difference=replace(row.difference, p=p))
-    return rows
+
+def together(rows: Iterable[Latency]) -> Iterator[Latency]:
+    """The same rows, their p-values adjusted for how many there are."""
+    rows = list(rows)
+    ps = iter(adjusted([row.difference.p for row in rows if row.difference]))
+    for row in rows:
+        yield replace(row, difference=replace(row.difference, p=next(ps))) if row.difference else row
 
 
 def _rows(name: str, a: History, b: History) -> Iterator[Latency]:

@@ -27,17 +27,14 @@ class Load(TypedDict):
 def read_load(folder: Path) -> Load:
     """The load of a notebook from its folder. Never raises: what cannot be read is named in ``unreadable``."""
     found: Load = {"workloads": [], "windows": [], "unreadable": []}
-    for place in histories(folder):
-        try:
-            history = History.read(place)
-        except Exception as error:  # whatever a foreign or damaged record leads to, the others are read
-            why = str(error) if isinstance(error, HistoryError) else f"{type(error).__name__}: {error}"
-            found["unreadable"].append(f"{place.name}: {why.replace(str(place), place.name)}")
+    for name, history in histories(folder):
+        if isinstance(history, str):
+            found["unreadable"].append(f"{name}: {history}")
             continue
-        found["workloads"] += workloads_of(history, name=place.name)
+        found["workloads"] += workloads_of(history, name=name)
         found["windows"] += [
             {
-                "history": place.name,
+                "history": name,
                 "fault": window.fault,
                 "began": _rounded(window.began),
                 "healed": None if window.healed is None else _rounded(window.healed),
@@ -48,10 +45,16 @@ def read_load(folder: Path) -> Load:
     return found
 
 
-def histories(folder: Path) -> list[Path]:
-    """The folders of a notebook's histories, in the order of its runs: history, history-2, … history-10."""
+def histories(folder: Path) -> Iterator[tuple[str, History | str]]:
+    """A notebook's histories by the names of their folders, in the order of its runs: history, history-2, …
+    history-10; or why one cannot be read."""
     there = [path for path in folder.glob("history*") if path.is_dir()]
-    return sorted(there, key=lambda path: (len(path.name), path.name))
+    for place in sorted(there, key=lambda path: (len(path.name), path.name)):
+        try:
+            yield place.name, History.read(place)
+        except Exception as error:  # whatever a foreign or damaged record leads to, the others are read
+            why = str(error) if isinstance(error, HistoryError) else f"{type(error).__name__}: {error}"
+            yield place.name, why.replace(str(place), place.name)
 
 
 def workloads_of(history: History, *, name: str = "history") -> list[dict[str, Any]]:
