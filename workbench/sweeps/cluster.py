@@ -58,7 +58,9 @@ class Cluster:
             for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
                 logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it, the endings of cells say
         except UsageError as error:
-            raise ServiceError(str(error)) from error
+            if isinstance(error.__cause__, ImportError):
+                raise ServiceError(str(error)) from error
+            raise
         try:
             self._workers = {worker.address: worker for worker in cluster.workers(self._client)}
             self._threads = self._look()
