@@ -44,8 +44,8 @@ class Origin:
 
 
 def names(given: str | Iterable[str]) -> Names:
-    """One name, or a list of them."""
-    return given if isinstance(given, str) else list(given)
+    """One name, or a list of them; `told` refuses anything else."""
+    return list(given) if isinstance(given, Iterable) and not isinstance(given, (str, bytes)) else given
 
 
 def clients(given: int | Iterable[int]) -> Clients:
@@ -64,10 +64,12 @@ _FUNCTIONS = "What no selector can say, a function can: where(also=…)."
 def span(given: tuple[float | None, float | None]) -> Span:
     """Begin and end, seconds; ``None`` where it is open. Raises `UsageError` for anything else."""
     try:
-        begin, end = (None if one is None or math.isinf(one) else float(one) for one in given)
-        if not any(one is not None and math.isnan(one) for one in (begin, end)):
+        begin, end = given
+        begin = None if begin is None or begin == -math.inf else float(begin)
+        end = None if end is None or end == math.inf else float(end)
+        if all(one is None or math.isfinite(one) for one in (begin, end)):
             return begin, end
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         pass
     raise UsageError(
         f"called is when, from and below, in seconds since the start, like (1.5, 3) or (3, None): got {given!r}. "
@@ -76,13 +78,15 @@ def span(given: tuple[float | None, float | None]) -> Span:
 
 
 def told(selectors: Mapping[str, Any]) -> Step:
-    """A step of `History.where` out of what was given."""
+    """A step of `History.where` out of what was given. Raises `UsageError` for what `taken` would not take."""
     plain: dict[str, Any] = {}
     for name, value in selectors.items():
         if isinstance(value, range):
             plain[name] = {"range": [value.start, value.stop, value.step]}
         elif value is not None:
             plain[name] = list(value) if isinstance(value, (list, tuple)) else value
+        if name in plain:
+            _selector(name, plain[name])
     return {"where": plain}
 
 
@@ -113,7 +117,7 @@ def _selector(name: str, value: Any) -> Any:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _is_whole(value: object) -> bool:

@@ -139,7 +139,7 @@ class History:
 
         ``also`` is for what none of these can say: a function from `Columns` to a mask. A function cannot be written
         down, so what is found of such a history is not judged again by ``workbench verify``.
-        Raises `UsageError` if ``client`` or ``called`` is anything else.
+        Raises `UsageError` for a selector that is anything else.
         """
         c = self.columns
         given: dict[str, Any] = {"workload": workload, "kind": kind, "key": key, "outcome": outcome, "fault": fault}
@@ -147,6 +147,7 @@ class History:
             given[name] = None if given[name] is None else names(given[name])
         given["client"] = None if client is None else clients(client)
         given["called"] = None if called is None else span(called)
+        since = self.origin.then(told(given))
         mask = _matching(c, **given)
         if also is not None:
             mask &= also(c)
@@ -155,7 +156,6 @@ class History:
             wanted = {words} if isinstance(words, str) else set(words)
             windows = tuple(window for window in windows if wanted & _words(window.fault))
             doubts = tuple(doubt for doubt in doubts if not doubt.fault or wanted & _words(doubt.fault))
-        since = self.origin.then(told(given))
         if also is not None:
             since = since.lose("was filtered by a function (also=…), which cannot be written down")
         return self._from(since, columns=c.where(mask), windows=windows, doubts=doubts)
