@@ -9,6 +9,7 @@ import weakref
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_histories import KILL, append, load, of, op, read
 from small_messages import join, receive, send, settle
@@ -24,9 +25,11 @@ from test_stable import sessions, weighed
 
 from workbench import Appends, Evidence, Kill, Stack, between, run
 from workbench.checkers import Finding, available, both, durable, expect, latency, linearizable, matched, recovered
+from workbench.checkers.derivation import derived
 from workbench.errors import UsageError
 from workbench.evidence import Claim
-from workbench.history import History
+from workbench.evidence.claims import NEVER_DECIDED
+from workbench.history import Doubt, History
 from workbench.models import Register
 from workbench.verify.judging import CHECKERS, judge_again
 
@@ -186,6 +189,30 @@ def test_what_cannot_be_told_says_why(make, why, home):
     assert re.search(why, again.why), again.why
 
 
+def durable_by_name(history):
+    return durable(history)
+
+
+durable_by_name.__name__ = "durable"
+
+
+def test_what_no_checker_of_the_workbench_found_says_so(home):
+    history = stored(KEPT, home)
+    for finding, why in [
+        (derived(durable_by_name)(history), "its checker durable is not one of the workbench's"),
+        (Finding("held", "I saw it."), "its finding was made or changed by hand"),
+        (Finding("unknown", "I did not look."), "its finding was made or changed by hand"),
+        (replace(durable(history), text="All is well."), "its finding was made or changed by hand"),
+    ]:
+        claim = record(finding, home)
+        assert claim["derivation"] is None
+        assert claim["not_judged_again"].startswith(why)
+        again = judge_again(claim, home)
+        assert (again.agrees, again.verdict, again.why) == (None, None, claim["not_judged_again"])
+    assert record(durable_by_name(history), home)["derivation"]["checker"] == "durable"
+    assert record(available(history, at_least=np.longdouble(0.5)), home)["derivation"] is None
+
+
 def test_a_published_model_is_told_by_its_name(home):
     claim = record(linearizable(stored(of(*REGISTER), home), model=Register()), home)
     assert claim["derivation"]["kwargs"]["model"] == "register"
@@ -245,11 +272,12 @@ def of_steps(*steps, folder="history"):
         (of_steps("until"), "takes no such step"),
         (of_steps({"where": {"key": "[redacted]"}}), "masked as a secret"),
         ({"checker": "matched", "args": [HERE], "kwargs": {"keys": ["a [redacted]"]}}, "masked as a secret"),
-        (of_steps(folder="../notebook/history"), "outside the folder of its notebook"),
-        (of_steps(folder="/etc"), "outside the folder of its notebook"),
-        (of_steps(folder=".."), "outside the folder of its notebook"),
-        (of_steps(folder="his\0tory"), "outside the folder of its notebook"),
-        (of_steps(folder=""), "outside the folder of its notebook"),
+        (of_steps(folder="../notebook/history"), "is none of its notebook"),
+        (of_steps(folder="/etc"), "is none of its notebook"),
+        (of_steps(folder=".."), "is none of its notebook"),
+        (of_steps(folder="his\0tory"), "is none of its notebook"),
+        (of_steps(folder=""), "is none of its notebook"),
+        (of_steps(folder="\ud800"), r"in '\\ud800', which is none of its notebook"),
         (of_steps(folder="history-9"), "There is no history in"),
         (of_steps(folder=3), "where its history is from"),
     ],
@@ -275,8 +303,14 @@ def test_a_history_that_leads_elsewhere_is_not_followed(home, tmp_path):
     stored(KEPT, tmp_path / "elsewhere")
     home.mkdir()
     (home / "history").symlink_to(tmp_path / "elsewhere" / "history")
-    claim = {"verdict": "held", "derivation": of_steps()}
-    assert "outside the folder" in judge_again(claim, home).why
+    (home / "round").symlink_to("round")
+    (home / "files").mkdir()
+    for name in ("run.json", "history.parquet"):
+        (home / "files" / name).symlink_to(tmp_path / "elsewhere" / "history" / name)
+    for folder in ("history", "round", "files"):
+        again = judge_again({"verdict": "held", "derivation": of_steps(folder=folder)}, home)
+        assert (again.agrees, again.verdict) == (None, None)
+        assert "leads out of it" in again.why
 
 
 # ── records that were redacted, settled, or cut short by the clock ───────────────────────────────────────────────────
@@ -298,10 +332,12 @@ def test_where_a_secret_was_masked_anything_may_stand(home):
 
 
 def test_what_nobody_decided_promises_nothing(home):
-    never = record(Finding("unknown", "Never decided."), home)
+    never = record(NEVER_DECIDED, home)
     assert (judge_again(never, home).agrees, judge_again(never, home).verdict) == (True, "unknown")
     assert judge_again(record(None, home), home).agrees
-    assert judge_again({**never, "verdict": "held"}, home).agrees is None
+    assert judge_again({**never, "text": "Not decided: a cell failed."}, home).agrees
+    for said in ({"verdict": "held"}, {"text": "2 of 9 are lost."}, {"measured": {"lost": 2}}, {"doubts": [{}]}):
+        assert judge_again({**never, **said}, home).agrees is None
     assert judge_again({}, home).agrees is None
 
 
@@ -318,12 +354,28 @@ def test_what_was_held_until_its_notebook_broke_off_agrees(home):
 def test_what_is_decided_in_time_only_once_is_no_contradiction(home):
     claim = record(linearizable(stored(of(*REGISTER), home)), home)
     claim["measured"] |= {"seconds": 99.0}
-    assert judge_again(claim, home).agrees
+    again = judge_again(claim, home)
+    assert (again.agrees, again.why) == (True, "")
+    shown = linearizable(stored(of(*REGISTER, op("read", 1, 7)), home, "history-2"))
+    shortened = record(shown, home) | {"text": "Another."}
+    assert judge_again(shortened, home).agrees is False
+    shortened["measured"]["smallest"] = False
+    again = judge_again(shortened, home)
+    assert (again.agrees, again.verdict) == (True, "refuted")
+    assert "depend on how much time there was, and are not compared" in again.why
     text = "1 of 1 key could not be decided within 10 s (3 operations, 0 indeterminate)."
     again = judge_again({**claim, "verdict": "unknown", "text": text}, home)
     assert (again.agrees, again.verdict) == (None, "held")
     assert again.why.startswith("to decide it takes time, which was enough only once")
     assert judge_again({**claim, "measured": {**claim["measured"], "operations": 4}}, home).agrees is False
+
+
+def test_doubts_are_compared_too(home):
+    claim = record(durable(stored(of(append(1, 1), doubts=[Doubt("saturated", "The client was busy.")]), home)), home)
+    assert judge_again(claim, home).agrees
+    again = judge_again({**claim, "doubts": []}, home)
+    assert again.agrees is False
+    assert "the doubts on record are []" in again.why
 
 
 def test_a_damaged_history_disagrees_and_says_so(home):
@@ -365,4 +417,10 @@ def test_selectors_that_make_no_sense_are_refused():
     for wrong in ({"client": "1"}, {"client": [1.5]}, {"called": 3}, {"called": (1, math.nan)}, {"called": (1, 2, 3)}):
         with pytest.raises(UsageError, match=r"where\(also=…\)"):
             KEPT.where(**wrong)
+    for wrong in ({"called": (math.inf, None)}, {"called": (None, -math.inf)}, {"called": (10**400, None)}):
+        with pytest.raises(UsageError, match="called is when"):
+            KEPT.where(**wrong)
+    for name, value in {"key": np.int64(5), "kind": 3, "workload": [b"x"], "outcome": "okay", "client": 2**40}.items():
+        with pytest.raises(UsageError, match=f"Operations cannot be selected by {name} = "):
+            KEPT.where(**{name: value})
     assert KILL in KEPT.windows

@@ -34,6 +34,8 @@ class Derivation:
     checker: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
+    own: bool = True
+    """Whether it is one of the workbench's: a stranger's may bear the name of another."""
 
     def told(self, *, home: Path) -> tuple[dict[str, Any] | None, str]:
         """As JSON, for a record in the folder ``home``, beside whose histories it stands; or ``None`` and why it cannot
@@ -58,6 +60,7 @@ class _Untold(Exception):
 def derived(checker: Callable[P, Finding]) -> Callable[P, Finding]:
     """The same checker; its findings say that they are its own. One that asks others answers for them."""
     signature = inspect.signature(checker)
+    own = checker.__module__.startswith("workbench.checkers.")
 
     @functools.wraps(checker)
     def judged(*args: P.args, **kwargs: P.kwargs) -> Finding:
@@ -65,7 +68,7 @@ def derived(checker: Callable[P, Finding]) -> Callable[P, Finding]:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         named = {name: _kept(value) for name, value in bound.kwargs.items()}
-        found = Derivation(checker.__name__, tuple(map(_kept, bound.args)), named)
+        found = Derivation(checker.__name__, tuple(map(_kept, bound.args)), named, own)
         object.__setattr__(finding, "derivation", found)
         return finding
 
@@ -78,8 +81,8 @@ def _kept(value: Any) -> Any:
         return value.origin
     if isinstance(value, Finding):
         return value.derivation or _Lost("it is made of a finding that no checker made")
-    if isinstance(value, np.generic):
-        return _kept(value.item())
+    if isinstance(value, np.generic) and not isinstance(plain := value.item(), np.generic):
+        return _kept(plain)
     if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, (list, tuple, range, set, frozenset, np.ndarray)):
@@ -93,6 +96,8 @@ def _kept(value: Any) -> Any:
 
 
 def _call(derivation: Derivation, home: Path) -> dict[str, Any]:
+    if not derivation.own:
+        raise _Untold(f"its checker {derivation.checker} is not one of the workbench's")
     kwargs = {name: _told(one, home) for name, one in derivation.kwargs.items()}
     return {"checker": derivation.checker, "args": [_told(one, home) for one in derivation.args], "kwargs": kwargs}
 

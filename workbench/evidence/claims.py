@@ -18,6 +18,9 @@ from workbench.history import Operation
 _SCENARIOS = re.compile(r"\s*((?:[A-Z]{2,6}-\d{1,3}\s*,\s*)*[A-Z]{2,6}-\d{1,3})\s*:\s*")
 _LONGEST = 20  # elements of a read in the files of record; the history has them all
 
+NEVER_DECIDED = Finding("unknown", "Never decided.")
+"""Of a claim that its notebook did not come to, or forgot."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -54,6 +57,8 @@ class Claim:
         derivation, why = None, ""
         if self.finding is not None and self.finding.derivation is not None:
             derivation, why = self.finding.derivation.told(home=home)
+        elif self.finding not in (None, NEVER_DECIDED):
+            why = "its finding was made or changed by hand, and is none of a checker of the workbench"
         return {
             "name": self.name,
             "sentence": self.sentence,

@@ -16,7 +16,7 @@ from workbench import chain, guard, progress
 from workbench.checkers import Finding, Verdict, merge
 from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError, nearest
 from workbench.evidence import surroundings, table
-from workbench.evidence.claims import Claim, check_left_out
+from workbench.evidence.claims import NEVER_DECIDED, Claim, check_left_out
 from workbench.history import whole
 from workbench.history.folder import RUN, run_folder, shown
 from workbench.redact import Redactor
@@ -110,7 +110,7 @@ class Evidence:
         """
         for claim in self.claims:
             if claim.finding is None:
-                self._set(claim.name, Finding("unknown", "Never decided."))
+                self._set(claim.name, NEVER_DECIDED)
         self._concluded = True
         self._write_environment()
         self._write()

@@ -36,11 +36,18 @@ def ran_out_of_time(claim: Mapping[str, Any], finding: Finding) -> bool:
     return len(texts) == 2 and _OUT_OF_TIME in texts.get("unknown", "")
 
 
-def differences(claim: Mapping[str, Any], finding: Finding, *, timed: bool) -> list[str]:
-    """What differs, a clause each: verdict, measured numbers, text, counterexample. Empty if nothing does.
+def depends_on_time(claim: Mapping[str, Any], finding: Finding) -> bool:
+    """Whether what a checker with a time limit shows was not shown to be the smallest there is, both then and now."""
+    stored = claim.get("measured")
+    before = stored.get("smallest") if isinstance(stored, Mapping) else None
+    return not (before is True and finding.measured.get("smallest") is True)
 
-    ``timed``: among the checkers is one with a time limit. What it measures of time is not compared, and neither is how
-    far it got, nor what it shows, unless that was shown to be the smallest there is, then and now.
+
+def differences(claim: Mapping[str, Any], finding: Finding, *, timed: bool) -> list[str]:
+    """What differs, a clause each: verdict, measured numbers, text, counterexample, doubts. Empty if nothing does.
+
+    ``timed``: among the checkers is one with a time limit. What it measures of time is not compared, and, where what it
+    shows `depends_on_time`, neither is that, nor how far it got.
     """
     again: dict[str, Any] = json.loads(json.dumps(decided(finding), default=str))
     broke_off = settled(claim, finding)
@@ -49,11 +56,14 @@ def differences(claim: Mapping[str, Any], finding: Finding, *, timed: bool) -> l
         found.append(f"the verdict on record is {claim.get('verdict')}, and judged again it is {again['verdict']}")
     stored = claim.get("measured")
     before, now = dict(stored) if isinstance(stored, Mapping) else {}, dict(again["measured"])
-    loose = timed and not (before.get("smallest") is True and now.get("smallest") is True)
+    loose = timed and depends_on_time(claim, finding)
     for name in (*_BY_THE_CLOCK * timed, *_CUT_SHORT * loose):
         before.pop(name, None)
         now.pop(name, None)
     found += _numbers(before, now)
+    doubts = claim.get("doubts", [])
+    if not _same(doubts, again["doubts"]):
+        found.append(f"the doubts on record are {_short(doubts)}, and judged again {_short(again['doubts'])}")
     if loose:
         return found
     text = str(claim.get("text", ""))

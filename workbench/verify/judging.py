@@ -2,6 +2,8 @@
 
 A derivation stands in a file that anybody may have written. So only checkers of this package are called, by a list of
 their names, with plain values and histories of the notebook's own folder; what is anything else cannot be judged again.
+Whether a checker with its arguments is what the sentence of the claim calls for is for a person to read: that nobody
+exchanged them since the run, the chain says, and not this. Nor does it bound how long a checker may take.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ from typing import Any
 from workbench import checkers
 from workbench.checkers import Finding, Verdict
 from workbench.errors import UsageError, WorkbenchError, nearest
+from workbench.evidence.claims import NEVER_DECIDED
 from workbench.history import History
 from workbench.history.origin import taken
 from workbench.redact import MASK
-from workbench.verify.agreeing import differences, ran_out_of_time, settled
+from workbench.verify.agreeing import depends_on_time, differences, ran_out_of_time, settled
 
 CHECKERS: Mapping[str, Callable[..., Finding]] = MappingProxyType(
     {name: getattr(checkers, name) for name in checkers.__all__ if name not in ("Finding", "Verdict", "merge")}
@@ -60,7 +63,7 @@ def judge_again(claim: Mapping[str, Any], folder: Path, *, histories: Histories 
     name, stored = str(claim.get("name", "")), str(claim.get("verdict", ""))
     derivation = claim.get("derivation")
     if derivation is None:
-        if stored in ("unknown", "undecided") and not claim.get("measured") and not claim.get("not_judged_again"):
+        if _never_decided(claim):
             return Again(name, stored, "unknown", True, "it was never decided, and promises nothing")
         why = claim.get("not_judged_again") or "how its finding came to be is not on record"
         return Again(name, stored, None, None, str(why))
@@ -79,7 +82,20 @@ def judge_again(claim: Mapping[str, Any], folder: Path, *, histories: Histories 
         more = f" Judged again: {finding.text}" if finding.verdict != stored else ""
         return Again(name, stored, finding.verdict, False, f"{'; '.join(found)}.{more}")
     why = "it was held until its notebook broke off" if settled(claim, finding) else ""
+    if timed and depends_on_time(claim, finding):
+        why = "its text and counterexample depend on how much time there was, and are not compared"
     return Again(name, stored, finding.verdict, True, why)
+
+
+def _never_decided(claim: Mapping[str, Any]) -> bool:
+    """Whether nothing was found, neither well nor badly: a claim that says more has lost how it came to be."""
+    said = any(claim.get(name) for name in ("measured", "counterexample", "doubts", "not_judged_again"))
+    text = str(claim.get("text", ""))
+    return (
+        not said
+        and claim.get("verdict") in ("unknown", "undecided")
+        and (text in ("", NEVER_DECIDED.text) or text.startswith("Not decided: "))
+    )
 
 
 def follow(derivation: object, folder: Path, *, histories: Histories) -> Finding:
@@ -135,10 +151,11 @@ def _history(told: object, folder: Path, histories: Histories) -> History:
     name, steps = (told.get("folder"), told.get("steps")) if isinstance(told, Mapping) else (None, None)
     if not isinstance(name, str) or not isinstance(steps, list) or set(told) != {"folder", "steps"}:  # type: ignore[call-overload]
         raise CannotJudge("where its history is from is told in a way that this version does not understand")
-    place = (folder / name.replace("\0", "/")).resolve()
-    if place.parent != folder.resolve() or place.name != name:
-        raise CannotJudge(f"its history would be in {name!r}, which is outside the folder of its notebook")
+    home = folder.resolve()
+    place = home / name
     try:
+        if place.parent != home or name == ".." or not name.isprintable() or _leads_elsewhere(place):
+            raise CannotJudge(f"its history would be in {name!r}, which is none of its notebook, or leads out of it")
         if place not in histories:
             histories[place] = History.read(place)
         history = histories[place]
@@ -151,8 +168,12 @@ def _history(told: object, folder: Path, histories: Histories) -> History:
     except WorkbenchError as error:
         raise CannotJudge(str(error)) from error
     except Exception as error:
-        raise CannotJudge(f"the history in {name} cannot be read: {type(error).__name__}: {error}") from error
+        raise CannotJudge(f"the history in {name!r} cannot be read: {type(error).__name__}: {error}") from error
     return history
+
+
+def _leads_elsewhere(place: Path) -> bool:
+    return place.is_symlink() or (place.is_dir() and any(one.is_symlink() for one in place.iterdir()))
 
 
 def _is_of(derivation: Any, checker: str) -> bool:
