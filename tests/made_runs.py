@@ -1,6 +1,6 @@
 """Run folders as runs leave them, without running anything: for pages over many of them.
 
-    make_run(outputs, "20260101T000000Z-tour-000001", [note("tour", claims=[claim("durable", "held")])])
+make_run(outputs, "20260101T000000Z-tour-000001", [note("tour", claims=[claim("durable", "held")])])
 """
 
 from __future__ import annotations
