@@ -10,7 +10,7 @@ from small_histories import append, of, read
 from workbench import Evidence, chain
 from workbench.checkers import Finding, durable
 from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError
-from workbench.evidence import surroundings
+from workbench.evidence import Claim, surroundings
 from workbench.history import Doubt
 
 HELD = durable(of(append(1, 1), read([1], 6)))
@@ -315,3 +315,8 @@ def test_someone_who_works_may_decide_again_and_state_again(outputs):
     records = sorted(outputs.glob("*by-hand*/verdict.json"))
     assert len(records) == 2, "claims stated again begin a new folder"
     assert {json.loads(record.read_text())["verdict"] for record in records} == {"undecided", "held"}
+
+
+def test_a_scenario_may_have_digits_in_its_name():
+    claim = Claim.stated("login", "E2E-01, FLO-02: It goes on.")
+    assert (claim.scenarios, claim.sentence) == (("E2E-01", "FLO-02"), "It goes on.")

@@ -16,8 +16,9 @@ from workbench.cli.selecting import known_tags, matches, red_in, tags_of
 from workbench.errors import NothingSelected, ParameterError, UsageError, nearest
 from workbench.history.folder import OUTPUTS
 from workbench.parameters import Parameter, declared
+from workbench.schemas import SCENARIO
 
-_SCENARIO = re.compile(r"\b[A-Z]{2,6}-\d{1,3}\b")
+_SCENARIO = re.compile(rf"\b{SCENARIO}\b")
 _NUMBER = re.compile(r"^\d+[-_]")
 
 

@@ -14,8 +14,9 @@ import numpy as np
 from workbench.checkers import Finding, Verdict
 from workbench.errors import UsageError, nearest
 from workbench.history import Operation
+from workbench.schemas import SCENARIO
 
-_SCENARIOS = re.compile(r"\s*((?:[A-Z]{2,6}-\d{1,3}\s*,\s*)*[A-Z]{2,6}-\d{1,3})\s*:\s*")
+_SCENARIOS = re.compile(rf"\s*((?:{SCENARIO}\s*,\s*)*{SCENARIO})\s*:\s*")
 _LONGEST = 20  # elements of a read in the files of record; the history has them all
 
 NEVER_DECIDED = Finding("unknown", "Never decided.")

@@ -12,6 +12,9 @@ from typing import Any
 
 from workbench.errors import UsageError, nearest
 
+SCENARIO = r"[A-Z][A-Z0-9]{1,5}-\d{1,3}"
+"""How a scenario is called: ``FLO-02``, ``E2E-01``."""
+
 _HERE = Path(__file__).parent
 
 

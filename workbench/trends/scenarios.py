@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import UsageError
+from workbench.schemas import SCENARIO
 
 SHIPPED = Path(__file__).parents[1] / "scenarios.yaml"
 OWN = "notebooks/scenarios.yaml"
 """Where a project keeps its own, seen from its root."""
 
-_ID = re.compile(r"[A-Z][A-Z0-9]{1,5}-\d{1,3}")
+_ID = re.compile(SCENARIO)
 _SHAPE = "areas: [{area: checkout, title: …, scenarios: [{id: SHOP-01, title: …}]}]"
 _KEYS = {
     "the file": {"areas", "replace"},
