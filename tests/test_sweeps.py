@@ -151,6 +151,27 @@ def test_heat_maps_say_their_cells_in_words():
         heat.verdicts({(str(row), ""): ["held"] for row in range(31)}, title="T")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        [("a", {"x": 1}), ("a", {"x": 2}), ("b", {"y": 1}), ("b", {"y": 2})],
+        [("a", {"x": x, "y": y}) for x in range(13) for y in range(14)],
+        [("a", {"x": 1, "y": "n"}), ("a", {"x": 2})],
+        [("a", {})],
+    ],
+)
+def test_no_picture_leaves_a_cell_out(tmp_path, given):
+    entries = [
+        {"id": f"c{at}", "notebook": book, "parameters": values, "state": "concluded", "verdict": "held"}
+        for at, (book, values) in enumerate(given)
+    ]
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "cells": entries}))
+    sweep = Sweep.read(tmp_path)
+    alts = [sweep.verdicts(part).alt for part in range(sweep.parts)]
+    assert sum(alt.count("● held") for alt in alts) == len(given)
+    assert len(sweep.table()) == len(given)
+
+
 def test_what_is_packed_comes_back_and_nothing_leaves_its_folder(tmp_path):
     import io
     import tarfile

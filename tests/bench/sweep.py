@@ -66,7 +66,8 @@ def whole(count: int, *, folder: Path) -> float:
     env = {**os.environ, "WORKBENCH_OUTPUTS": str(folder / "outputs")}
     began = time.perf_counter()
     command = [str(Path(sys.executable).with_name("workbench")), "sweep", "n.yaml", "-n", "1"]
-    subprocess.run(command, cwd=folder, env=env, check=True, capture_output=True)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
     return time.perf_counter() - began
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -53,6 +54,8 @@ class Cluster:
     def __init__(self, address: str) -> None:
         """Connect, and look at every worker. Raises `ServiceError` naming the one that runs other code."""
         self.address = address
+        if not re.fullmatch(r"(\w+://)?\S+:\d+/?", address):
+            raise UsageError(f"--cluster is the address of a scheduler, like tcp://10.0.0.5:8786, not {address!r}.")
         try:
             self._client: Any = cluster.connect(address)
             for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:

@@ -210,9 +210,10 @@ class Sweep:
     def _grid(self) -> tuple[str, str, dict[tuple[str, str], list[Cell]]]:
         """The names of what goes down and across, and the cells at each row and column, all combinations of them.
 
-        Across goes the axis with the most values that fit; all others go down, together.
+        Across goes the axis with the most values that fit, of those that every cell has; all others go down, together.
         """
-        fits = {name: len(values) for name, values in self.axes.items() if len(values) <= heat.MOST_COLUMNS}
+        shared = [name for name in self.axes if all(self._value(cell, name) is not _NONE for cell in self.cells)]
+        fits = {name: len(self.axes[name]) for name in shared if len(self.axes[name]) <= heat.MOST_COLUMNS}
         across = max(fits, key=lambda name: (fits[name], [*self.axes].index(name))) if fits else ""
         below = [name for name in self.axes if name != across]
         groups: dict[tuple[str, str], list[Cell]] = {}
