@@ -36,6 +36,15 @@ def test_nothing_is_promised_by_who_did_not_conclude():
     assert unpromised(OPEN)["verdict"] == "unknown"
 
 
+def test_what_cannot_be_judged_again_says_so_on_the_pages(run):
+    claims = [{**HELD, "not_judged_again": "its finding was made by <hand>"}, REFUTED]
+    write(run / "tour", *claims)
+    assert [claim.not_judged_again for claim in read_run(run).notes[0].claims] == [claims[0]["not_judged_again"], ""]
+    page = next(path for path in (report.write(run), *report.pages(run)) if path.parent.name == "tour").read_text()
+    assert page.count("Cannot be judged again: ") == 1
+    assert "Cannot be judged again: its finding was made by &lt;hand&gt;." in page
+
+
 @pytest.mark.parametrize("concluded", [True, False])
 def test_of_a_run_that_was_cut_off_nothing_is_held_and_what_was_refuted_stays(run, concluded):
     write(run / "tour", HELD, OPEN, concluded=concluded)

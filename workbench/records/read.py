@@ -134,6 +134,7 @@ def _claim(claim: Mapping[str, Any]) -> Claim:
         name=str(claim.get("name") or ""),
         numbers=_mapping(claim.get("measured")),
         counterexample=tuple(one for one in _list(claim.get("counterexample")) if isinstance(one, dict)),
+        not_judged_again=str(claim.get("not_judged_again") or ""),
     )
 
 

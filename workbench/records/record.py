@@ -20,7 +20,8 @@ _LINKS = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim and what became of it. ``measured`` is the sentence of its finding, ``numbers`` are its numbers."""
+    """One claim and what became of it. ``measured`` is the sentence of its finding, ``numbers`` are its numbers,
+    ``not_judged_again`` is why no reader of the record can judge it again; "" where he can, or that is not known."""
 
     verdict: str
     sentence: str
@@ -29,6 +30,7 @@ class Claim:
     name: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict)
     counterexample: tuple[Mapping[str, Any], ...] = ()
+    not_judged_again: str = ""
 
 
 @dataclass(frozen=True, slots=True)
