@@ -31,6 +31,7 @@ from workbench.evidence import Claim
 from workbench.evidence.claims import NEVER_DECIDED
 from workbench.history import Doubt, History
 from workbench.models import Register
+from workbench.verify.agreeing import differences
 from workbench.verify.judging import CHECKERS, judge_again
 
 SENT = [join(1, 0.1), join(2, 0.1), send(1, 1), receive(1, 1, 1.1), receive(2, 1, 1.2)]
@@ -112,6 +113,8 @@ def test_what_a_checker_found_is_found_again(name, verdict, home):
     claim = record(finding, home)
     assert claim["derivation"]["checker"] == name
     assert claim["derivation"]["args"] == [{"$history": {"folder": "history", "steps": []}}]
+    options = [one for one in inspect.signature(CHECKERS[name]).parameters.values() if one.kind == one.KEYWORD_ONLY]
+    assert claim["derivation"]["kwargs"].keys() == {one.name for one in options}  # defaults, too
     again = judge_again(claim, home)
     assert (again.agrees, again.verdict, again.why) == (True, verdict, "")
     for other in {"held", "refuted", "unknown"} - {verdict}:
@@ -331,6 +334,25 @@ def test_where_a_secret_was_masked_anything_may_stand(home):
     assert judge_again(claim, home).agrees
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"n": 10**12}, {"n": 10**12 + 1}),
+        ({"n": {"a": 1}}, {"n": {"a": 1, "b": 2}}),
+        ({"n": {"a": 1, "b": 2}}, {"n": {"a": 1}}),
+        ({"n": {"[redacted]": 1}}, {"n": {"a": 1, "b": 2}}),
+        ({"n": True}, {"n": 1}),
+        ({"n": "lost[redacted]lost"}, {"n": "lost"}),
+        ({"n": "a[redacted]b[redacted]c"}, {"n": "a c"}),
+    ],
+)
+def test_what_is_not_the_same_differs(before, now):
+    claim = {"verdict": "held", "text": "It is.", "measured": before, "counterexample": [], "doubts": []}
+    found = Finding("held", "It is.", now)
+    assert differences({**claim, "measured": now}, found, timed=False) == []
+    assert differences(claim, found, timed=False)
+
+
 def test_what_nobody_decided_promises_nothing(home):
     never = record(NEVER_DECIDED, home)
     assert (judge_again(never, home).agrees, judge_again(never, home).verdict) == (True, "unknown")
@@ -347,8 +369,10 @@ def test_what_was_held_until_its_notebook_broke_off_agrees(home):
     again = judge_again(settled, home)
     assert (again.agrees, again.verdict, again.why) == (True, "held", "it was held until its notebook broke off")
     assert judge_again({**settled, "text": "Held until then: always."}, home).agrees is False
-    stored(LOST, home)
+    lost = record(durable(stored(LOST, home)), home)
     assert judge_again(settled, home).agrees is False
+    hidden = {**lost, "verdict": "unknown", "text": f"Held until then: {lost['text']}"}
+    assert judge_again(hidden, home).agrees is False
 
 
 def test_what_is_decided_in_time_only_once_is_no_contradiction(home):
