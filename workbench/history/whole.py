@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -23,5 +24,13 @@ def write(path: Path, data: bytes | str) -> None:
 
 
 def write_json(path: Path, record: Any) -> None:
-    """The same, of a record that people read, too: indented, what JSON cannot hold as text."""
-    write(path, json.dumps(record, indent=1, ensure_ascii=False, default=str) + "\n")
+    """The same, of a record that people read, too: indented, what JSON cannot hold as text (infinity as "inf")."""
+    write(path, json.dumps(_plain(record), indent=1, ensure_ascii=False, default=str, allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
