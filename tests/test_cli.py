@@ -131,16 +131,24 @@ def test_outputs_that_cannot_be_written_are_an_error(project, capfd, monkeypatch
     assert "Does the happy path hold?" not in shown.out
 
 
-def test_outputs_that_fill_up_are_an_error_after_the_verdicts(project, capfd, monkeypatch):
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("results.json", "The results of this run cannot be written"),
+        ("junit.xml", "Its record is whole; free some space and make them: workbench report "),
+    ],
+)
+def test_outputs_that_fill_up_are_an_error_after_the_verdicts(project, capfd, file, message):
     (project / "notebooks" / "filling.ipynb").write_text(
         (FIXTURES / "held.ipynb")
         .read_text()
-        .replace("concluded=True)", "concluded=True); (record.parent.parent / 'results.json').mkdir()")
+        .replace("concluded=True)", f"concluded=True); (record.parent.parent / '{file}').mkdir()")
     )
     assert call(["run", "filling"]) == 3
     shown = capfd.readouterr()
     assert "held with 8 clients" in " ".join(shown.out.split())
-    assert "The pages of this run cannot be written" in shown.err
+    assert message in shown.err
+    assert "index.html" not in shown.out
     assert "Traceback" not in shown.err
 
 
@@ -150,7 +158,7 @@ def test_a_secret_on_the_command_line_is_nowhere_in_what_is_kept(project, capfd,
     shown = capfd.readouterr()
     assert "Tr0ub4dor-3" not in shown.out + shown.err
     for file in (project / "outputs").rglob("*"):
-        assert not file.is_file() or "Tr0ub4dor-3" not in file.read_text(), file
+        assert not file.is_file() or b"Tr0ub4dor-3" not in file.read_bytes(), file
 
 
 def test_ctrl_c_keeps_what_there_is_and_ends_with_2(project):

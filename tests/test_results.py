@@ -1,6 +1,7 @@
 """What a pipeline reads of a run: numbers out of stored histories, the summary, and what GitHub is told."""
 
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,9 +15,10 @@ from small_runs import DOUBTED, LOST, SERVED, claim, history, notebook_folder, t
 
 from workbench import History, results
 from workbench.cli import call
+from workbench.cli.pairs import without_secrets
 from workbench.history import Operation
 from workbench.records import Claim, Note, Run, read_run
-from workbench.redact import Redactor
+from workbench.redact import MASK, Redactor
 from workbench.results.document import summary as counted
 from workbench.results.github import append_summary, command, commands
 from workbench.results.load import read_load, workloads_of
@@ -51,6 +53,7 @@ def test_the_results_count_claims_and_say_what_was_refuted(run_folder):
     told = kept(run_folder)
     assert told["summary"] == {
         "notebooks": 2,
+        "broke_off": 0,
         "claims": 3,
         "held": 2,
         "refuted": 1,
@@ -72,6 +75,25 @@ def test_the_results_count_claims_and_say_what_was_refuted(run_folder):
     assert tour["windows"] == [
         {"history": "history", "fault": "kill redis", "began": 1.0, "healed": 2.0, "proof": "refused"}
     ]
+
+
+def test_what_a_notebook_that_broke_off_would_have_stated_is_in_no_rate_and_that_is_said(tmp_path):
+    folder = tmp_path / "20260102T030405Z-calm-and-late-abcdef"
+    notebook_folder(folder / "calm", claims=[SERVED])
+    notebook_folder(folder / "late", claims=[], concluded=False, verdict="unknown")
+    results.keep(
+        folder, [told("calm", claims=[SERVED]), told("late", claims=[], reason="Not started.")], RUNNER, redactor=NOBODY
+    )
+    summed = kept(folder)["summary"]
+    assert (summed["notebooks"], summed["broke_off"], summed["claims"], summed["success_rate"]) == (2, 1, 1, 1.0)
+    assert summary(read_run(folder), redactor=NOBODY).splitlines()[0].endswith(" · 1 notebook broke off")
+    assert results.headline([], broke_off=2) == "no claim was stated · 2 notebooks broke off"
+
+
+def test_infinite_parameters_are_json_for_everybody(run_folder):
+    results.keep(run_folder, [told("tour", parameters={"limits": [math.inf, -math.inf]})], RUNNER, redactor=NOBODY)
+    strict = json.loads((run_folder / "results.json").read_text(), parse_constant=pytest.fail)
+    assert strict["notebooks"][0]["parameters"] == {"limits": ["inf", "-inf"]}
 
 
 def test_of_no_claim_there_is_no_rate():
@@ -126,6 +148,23 @@ def test_a_history_that_was_cut_off_is_counted_as_far_as_it_goes(tmp_path):
     load = read_load(tmp_path)
     assert sum(row["operations"] for row in load["workloads"]) < len(whole)
     assert load["windows"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (["-p", "password", "old", "-p", "password", "new"], ["-p", "password", MASK, "-p", "password", MASK]),
+        (["--parameter=password=a=b", "-ppassword=ab", "-p", "password=a="], None),
+        (
+            ["tour", "-p", "clients", "password", "-p", "label=x"],
+            ["tour", "-p", "clients", "password", "-p", "label=x"],
+        ),
+        (["-p", "password"], ["-p", "password"]),
+    ],
+)
+def test_what_is_given_under_a_secrets_name_is_not_in_the_command(given, shown):
+    masked = ["--parameter=password=" + MASK, "-ppassword=" + MASK, "-p", "password=" + MASK]
+    assert without_secrets(given) == (shown or masked)
 
 
 def test_secrets_are_not_among_the_results(run_folder):

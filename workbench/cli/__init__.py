@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import traceback
 from pathlib import Path
@@ -86,8 +85,6 @@ def run(
     ] = False,
 ) -> None:
     """Execute notebooks and say what became of their claims."""
-    if not math.isfinite(cell_timeout):
-        raise UsageError(f"--cell-timeout is a number of seconds, not {cell_timeout}.")
     from workbench.cli.project import Project
     from workbench.cli.running import run_notebooks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
@@ -14,10 +15,11 @@ from typing import Any
 import typer
 
 from workbench import chain, report, results, trends
+from workbench.cli.pairs import without_secrets
 from workbench.cli.project import Notebook, Project
 from workbench.cli.screen import Screen
 from workbench.cli.standing import settle, show_left
-from workbench.errors import WorkbenchError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.execute.ending import Job, overall
 from workbench.execute.folder import new_run_folder, point_latest
 from workbench.execute.many import execute
@@ -39,12 +41,16 @@ def run_chosen(
     cell_timeout_s: float,
     keep: bool = False,
     whence: Mapping[str, str] = _NOWHERE_ELSE,
+    replay_of: str = "",
 ) -> tuple[int, Path]:
     """Execute notebooks with the parameters that are ``chosen`` by their names; the exit code and the run's folder.
 
-    ``whence`` says where a notebook is from, where its path does not. Raises `ServiceError` if a parameter asks for
-    containers and there can be none, and `WorkbenchError` if the folder cannot be written.
+    ``whence`` says where a notebook is from, where its path does not. Raises `UsageError` for a time-out that is none,
+    `ServiceError` if a parameter asks for containers and there can be none, and `WorkbenchError` if the folder cannot
+    be written.
     """
+    if not math.isfinite(cell_timeout_s):
+        raise UsageError(f"--cell-timeout is a number of seconds, not {cell_timeout_s}.")
     for parameters in chosen.values():
         try_runtime(parameters.get("runtime", "embedded"), ())
     environment = {**environment, **(kept.environment() if keep else {})}
@@ -59,7 +65,7 @@ def run_chosen(
         ended = execute(jobs, cwd=project.root, parallel=parallel, cell_timeout_s=cell_timeout_s, watch=screen.see)
     left = settle(ended) if keep else {}
     code = overall([each.exit_code for each in ended])
-    told = results.Told(_command(redactor), began, time.monotonic() - since, code)
+    told = results.Told(_command(redactor), began, time.monotonic() - since, code, replay_of)
     entries = []
     for each in ended:
         name = each.job.name
@@ -76,10 +82,7 @@ def run_chosen(
     except OSError as error:
         screen.conclude(ended, page=page)
         show_left(left)
-        raise WorkbenchError(
-            f"The pages of this run cannot be written to {folder}: {error.strerror}. The verdicts above are "
-            "all there is; free some space and run it again."
-        ) from error
+        raise WorkbenchError(_unwritten(folder, error)) from error
     screen.conclude(ended, page=page)
     results.tell(read_run(folder), root=project.root, redactor=redactor, say=typer.echo)
     show_left(left)
@@ -92,8 +95,20 @@ def _job(notebook: Notebook, folder: Path, parameters: Mapping[str, Any], *, env
     return Job(notebook.name, notebook.path, place, parameters, title=notebook.title, environment=environment)
 
 
+def _unwritten(folder: Path, error: OSError) -> str:
+    if chain.head(folder):
+        return (
+            f"The pages of this run cannot be written to {folder}: {error.strerror}. Its record is whole; free some "
+            f"space and make them: workbench report {folder.name}"
+        )
+    return (
+        f"The results of this run cannot be written to {folder}: {error.strerror}. The verdicts above are all there "
+        "is, and its folder promises none of them; free some space and run it again."
+    )
+
+
 def _command(redactor: Redactor) -> str:
-    return shlex.join(["workbench", *map(redactor.text, sys.argv[1:])])  # before quoting hides a secret
+    return shlex.join(["workbench", *map(redactor.text, without_secrets(sys.argv[1:]))])  # before quoting hides one
 
 
 def _seen_from(root: Path, path: Path) -> str:

@@ -23,6 +23,22 @@ def joined(arguments: list[str]) -> list[str]:
     return found
 
 
+def without_secrets(arguments: Iterable[str]) -> list[str]:
+    """The same command line for the record: a value that is given under a secret's name goes, also one that a later one
+    replaces and so nobody knows."""
+    from workbench.redact import MASK, is_secret_name
+
+    shown: list[str] = []
+    for argument in arguments:
+        name, equals, value = argument.removeprefix("--parameter=").removeprefix("-p").partition("=")
+        if equals and is_secret_name(name):
+            argument = argument.removesuffix(value) + MASK
+        elif len(shown) > 1 and shown[-2] in _PAIRS and "=" not in shown[-1] and is_secret_name(shown[-1]):
+            argument = MASK
+        shown.append(argument)
+    return shown
+
+
 def pairs(texts: Iterable[str] | None) -> dict[str, str]:
     """The values by their names; of one given twice the last. Raises `UsageError` where a value is missing."""
     found = {}

@@ -90,7 +90,7 @@ class Screen:
                 self._say(job, f"[dim]ended after {ended.seconds:.1f} s:[/] {_mark(ended.verdict)}")
 
     def conclude(self, ended: Sequence[Ended], *, page: Path) -> None:
-        """The claims of all notebooks, why a notebook did not come to its end, and last the path of the page."""
+        """The claims of all notebooks, why one did not come to its end, and last the path of the page, if any."""
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
         for heading, ratio in (("verdict", None), ("notebook", None), ("claim", 2), ("measured", 3)):
             table.add_column(heading, ratio=ratio, no_wrap=ratio is None)
@@ -114,13 +114,13 @@ class Screen:
             if each.reason:
                 self._console.print(f"[bold]{escape(each.job.name)}[/]: {escape(self._redact(each.reason))}")
                 self._console.print(f"[dim]What there is of it: {escape(str(_near(each.job.folder)))}[/]\n")
-        if summed := _summed(ended):
-            self._console.print(summed)
+        self._console.print(_summed(ended))
         if head := chain.head(page.parent):
             self._console.print(f"[dim]The head of its chain, to be noted elsewhere: {escape(head)}[/]", soft_wrap=True)
         if any(each.exit_code for each in ended):
             self._console.print(f"[dim]{LOOK}[/]", soft_wrap=True)
-        self._console.print(str(_near(page)), soft_wrap=True, markup=False)
+        if page.exists():
+            self._console.print(str(_near(page)), soft_wrap=True, markup=False)
 
     def _say(self, job: Job, markup: str) -> None:
         name = escape(f"{job.name:{self._wide}}")
@@ -155,7 +155,8 @@ def _left_out(ended: Ended) -> dict[str, str]:
 
 def _summed(ended: Sequence[Ended]) -> str:
     """``21 claims: 1 refuted · 20 held · success rate …``"""
-    return headline([str(claim.get("verdict")) for each in ended for claim in each.claims])
+    verdicts = [str(claim.get("verdict")) for each in ended for claim in each.claims]
+    return headline(verdicts, broke_off=sum(bool(each.reason) for each in ended))
 
 
 def _mark(verdict: str) -> str:

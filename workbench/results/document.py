@@ -28,6 +28,8 @@ class Told:
     """ISO 8601, UTC."""
     seconds: float
     exit_code: int
+    replay_of: str = ""
+    """The name of the run that was run once more, if it was."""
 
 
 def keep(run_folder: Path, notebooks: Sequence[Mapping[str, Any]], told: Told, *, redactor: Redactor) -> dict[str, Any]:
@@ -49,6 +51,7 @@ def document(run_folder: Path, notebooks: Sequence[Mapping[str, Any]], told: Tol
         "schema": SCHEMA,
         "run": run_folder.name,
         "command": told.command,
+        **({"replay_of": told.replay_of} if told.replay_of else {}),
         "began": told.began,
         "seconds": round(told.seconds, 2),
         "exit_code": told.exit_code,
@@ -78,6 +81,7 @@ def summary(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     low, high = clopper_pearson(counts["held"], len(verdicts)) if verdicts else (None, None)
     return {
         "notebooks": len(entries),
+        "broke_off": sum(bool(entry.get("reason")) for entry in entries),
         "claims": len(verdicts),
         **counts,
         "left_out": sum(len(entry["left_out"]) for entry in entries),

@@ -45,14 +45,16 @@ def summary(run: Run, *, redactor: Redactor, most_bytes: int = MOST_BYTES) -> st
     return str(page)
 
 
-def headline(verdicts: Sequence[str]) -> str:
-    """``21 claims: 1 refuted · 20 held · success rate 95.2% (95% interval 76.2–99.9%)``."""
+def headline(verdicts: Sequence[str], *, broke_off: int = 0) -> str:
+    """``21 claims: 1 refuted · 20 held · success rate 95.2% (95% interval 76.2–99.9%) · 1 notebook broke off``: what
+    such a notebook would have stated is in no rate."""
+    broke = f" · {broke_off:,} notebook{'s' * (broke_off != 1)} broke off" if broke_off else ""
     if not verdicts:
-        return "no claim was stated"
+        return f"no claim was stated{broke}"
     counts = {word: verdicts.count(word) for word in ("refuted", "unknown", "undecided", "held")}
     told = " · ".join(f"{count:,} {word}" for word, count in counts.items() if count)
     many = f"{len(verdicts):,} claim{'s' * (len(verdicts) != 1)}"
-    return f"{many}: {told} · {success_rate(counts['held'], len(verdicts))}"
+    return f"{many}: {told} · {success_rate(counts['held'], len(verdicts))}{broke}"
 
 
 def success_rate(held: int, claims: int) -> str:
@@ -94,8 +96,7 @@ def _head(run: Run, redactor: Redactor) -> str:
     claims = [claim.verdict for note in run.notes for claim in note.claims]
     verdicts = [note.verdict for note in run.notes]
     verdict = next((word for word in ("refuted", "unknown") if word in verdicts), "held" if verdicts else "unknown")
-    broken = sum(bool(note.reason) for note in run.notes)
-    told = headline(claims) + (f" · {broken:,} notebook{'s' * (broken != 1)} broke off" if broken else "")
+    told = headline(claims, broke_off=sum(bool(note.reason) for note in run.notes))
     lines = [f"### {_mark(verdict)} · {markdown(told)}", ""]
     facts = [run.when, f"{run.seconds:,.0f} s" if run.seconds else "", markdown(redactor.text(run.folder.name))]
     lines.append(" · ".join(fact for fact in facts if fact))
