@@ -22,6 +22,9 @@ def recorded(tmp_path_factory):
         patch.chdir(root)
         patch.delenv("WORKBENCH_OUTPUTS", raising=False)
         assert call(["run", "held", "refuted", "-p", "label", "loud", "-p", "clients", "5"]) == 1
+    for note in json.loads((root / "outputs/latest/results.json").read_text())["notebooks"]:
+        told = {"schema": 1, "parameters": note["parameters"], "profile": {}}
+        (root / "outputs/latest" / note["name"] / "environment.json").write_text(json.dumps(told))
     return root
 
 
@@ -51,10 +54,25 @@ def test_text_and_parameters_are_those_of_then(project, capfd):
     assert note["parameters"] | {"label": "loud", "clients": 5} == note["parameters"]
     told = capfd.readouterr().out
     assert f"Against {run}: 1 claim in both: all came out the same" in told
+    assert json.loads((project / "outputs/latest/results.json").read_text())["replay_of"] == run
     executed = json.loads((project / "outputs/latest/held/notebook.ipynb").read_text())
     tags = [tag for cell in executed["cells"] for tag in cell["metadata"].get("tags", ())]
     assert tags.count("injected-parameters") == 1
     assert call(["replay", run, "held", "--current"]) == 3
+
+
+def test_of_a_run_that_was_cut_off_the_notebook_is_still_the_projects(project):
+    run = (project / "outputs/latest").resolve()
+    (run / "results.json").unlink()
+    assert call(["replay", run.name, "held"]) == 0
+    assert last(project)["notebook"] == "notebooks/held.ipynb"
+
+
+def test_a_parameter_that_is_gone_today_is_named(project, capfd):
+    source = project / "notebooks/held.ipynb"
+    source.write_text(source.read_text().replace("clients: int = 8", "users: int = 8").replace("{clients}", "{users}"))
+    assert call(["replay", "latest", "held", "--current"]) in (0, 3)
+    assert "held has no parameter clients today: what the run gave it is left out." in capfd.readouterr().err
 
 
 def test_a_parameter_may_differ_and_the_exit_code_is_that_of_the_run(project):
@@ -77,6 +95,7 @@ def test_a_secret_that_was_not_kept_is_asked_for(project, capfd):
         (["replay", "latest", "hold"], 5, "has no notebook 'hold'; did you mean 'held'?"),
         (["replay", "latest", "held", "-p", "client", "2"], 4, "did you mean 'clients'?"),
         (["replay", "latest", "held", "-p", "clients"], 4, "its value is missing"),
+        (["replay", "latest", "held", "--cell-timeout", "inf"], 4, "is a number of seconds"),
     ],
 )
 def test_what_cannot_be_replayed_is_said_before_anything_starts(project, capfd, arguments, code, message):
@@ -86,10 +105,16 @@ def test_what_cannot_be_replayed_is_said_before_anything_starts(project, capfd, 
     assert sorted((project / "outputs").iterdir()) == before
 
 
-def test_a_run_without_its_notebook_is_refused(project, capfd):
-    (project / "outputs/latest/held/notebook.ipynb").unlink()
+def test_a_run_without_its_notebook_or_what_it_was_given_is_refused(project, capfd):
+    run = (project / "outputs/latest").resolve()
+    (run / "held/notebook.ipynb").unlink()
     assert call(["replay", "latest"]) == 4
-    assert "there is no notebook.ipynb of held" in capfd.readouterr().err
+    message = " ".join(capfd.readouterr().err.split())
+    assert "there is no notebook.ipynb of held" in message
+    assert f"replay the others: workbench replay {run.name} refuted" in message
+    (run / "held/environment.json").unlink()  # also under which profile it ran is not known
+    assert call(["replay", "latest", "held", "--current"]) == 4
+    assert "there is no environment.json of held" in capfd.readouterr().err
 
 
 def test_production_is_asked_for_anew(project, capfd):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,7 +36,10 @@ def replay(
         bool, typer.Option("--break-production", help="As for 'run': faults and load also against production.")
     ] = False,
 ) -> None:
-    """Run a run's notebooks again: same text, same parameters, same seed, so the same operations and schedule."""
+    """Run a run's notebooks again: same text, same parameters, same seed, so the same operations and schedule.
+
+    The exit code is that of the new run. What differs from the old one is said; more says 'diff'.
+    """
     import tempfile
 
     from workbench.cli.project import Project
@@ -44,7 +48,7 @@ def replay(
 
     project = Project.find()
     old = read_run(find_run(run, outputs=project.outputs))
-    notes = _wanted(old, names or [])
+    notes = _wanted(old, names or [], current=current)
     texts = project.from_here(pairs(parameter))
     with tempfile.TemporaryDirectory(prefix="workbench-replay-") as place:
         notebooks = [_notebook(note, project, Path(place), current=current) for note in notes]
@@ -52,8 +56,9 @@ def replay(
             project,
             notebooks,
             notes,
+            old=old,
             texts=texts,
-            whence={} if current else _whence(old),
+            whence={} if current else _whence(notes, old, project),
             cell_timeout_s=cell_timeout,
             break_production=break_production,
         )
@@ -70,6 +75,7 @@ def _run(
     notebooks: Sequence[Notebook],
     notes: Sequence[Note],
     *,
+    old: Run,
     texts: Mapping[str, str],
     whence: Mapping[str, str],
     cell_timeout_s: float,
@@ -88,6 +94,8 @@ def _run(
         kept = {p.name: p for p in notebook.parameters if p.name in {*note.parameters} - {*chosen[notebook.name]}}
         _refuse_masked(note, kept)
         chosen[notebook.name] |= {name: p.check(note.parameters[name]) for name, p in kept.items()}
+        for name in sorted({*note.parameters} - {p.name for p in notebook.parameters}):
+            typer.echo(f"{note.name} has no parameter {name} today: what the run gave it is left out.", err=True)
         told = {**_profile(note)}
         told.pop("break_production", None)  # that somebody asked for it then is not asking now
         profile |= told
@@ -100,10 +108,11 @@ def _run(
         parallel=1,
         cell_timeout_s=cell_timeout_s,
         whence=whence,
+        replay_of=old.folder.name,
     )
 
 
-def _wanted(run: Run, names: Sequence[str]) -> list[Note]:
+def _wanted(run: Run, names: Sequence[str], *, current: bool) -> list[Note]:
     """Raises `NothingSelected` for a name the run does not have, `UsageError` if nothing can be run again."""
     known = {note.name: note for note in run.notes}
     for name in names:
@@ -112,10 +121,17 @@ def _wanted(run: Run, names: Sequence[str]) -> list[Note]:
                 f"The run {run.folder.name} has no notebook '{name}'{nearest(name, known)} It has: {', '.join(known)}."
             )
     notes = [known[name] for name in names or known]
-    missing = [note.name for note in notes if not (note.folder / "notebook.ipynb").is_file()]
-    if missing or not notes:
-        what = f"there is no notebook.ipynb of {', '.join(missing)}" if missing else "it holds no notebook"
-        raise UsageError(f"{run.folder.name} cannot be replayed: {what}. A run made by hand keeps its history only.")
+    if not notes:
+        raise UsageError(f"{run.folder.name} cannot be replayed: it holds no notebook.")
+    for file in (*(() if current else ("notebook.ipynb",)), "environment.json"):  # the text; parameters and profile
+        missing = [note.name for note in notes if not (note.folder / file).is_file()]
+        if missing:
+            rest = [note.name for note in notes if note.name not in missing]
+            cure = f"replay the others: workbench replay {run.folder.name} {' '.join(rest)}" if rest else "run it anew"
+            raise UsageError(
+                f"{run.folder.name} cannot be replayed: there is no {file} of {', '.join(missing)}. A run made by hand "
+                f"keeps no notebook, and one that ended early not what it was given; {cure}"
+            )
     return notes
 
 
@@ -155,11 +171,17 @@ def _profile(note: Note) -> Mapping[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _whence(run: Run) -> dict[str, str]:
-    """Where each notebook is from, as the run itself says; a replay is of the same."""
+def _whence(notes: Iterable[Note], run: Run, project: Project) -> dict[str, str]:
+    """Where each notebook is from, as the run itself says; a replay is of the same. Of a run that was cut off, the
+    project's of that name, or else the executed one."""
     told = run.results.get("notebooks")
     entries: Iterable[Any] = told if isinstance(told, list) else ()
-    return {
+    own = {notebook.name: notebook.path for notebook in project.notebooks}
+    found = {
+        note.name: Path(os.path.relpath(own.get(note.name, note.folder / "notebook.ipynb"), project.root)).as_posix()
+        for note in notes
+    }
+    return found | {
         str(entry["name"]): str(entry["notebook"])
         for entry in entries
         if isinstance(entry, dict) and {"name", "notebook"} <= entry.keys()
