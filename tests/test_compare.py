@@ -167,6 +167,16 @@ def test_a_history_that_cannot_be_read_is_named_and_latencies_are_not_said_to_be
     assert missing == "tour: only A has history."
 
 
+def test_runs_of_a_script_by_hand_are_compared_though_they_have_no_name(tmp_path):
+    made = [make_run(tmp_path / name) for name in "ab"]
+    for run in made:
+        verdicts = json.loads((run / "tour/verdict.json").read_text())
+        (run / "tour/verdict.json").write_text(json.dumps({**verdicts, "notebook": None}))
+        (run / "tour").rename(tmp_path / f"20260101T000000Z-by-hand-{run.name * 6}")
+    found = compare(*sorted(tmp_path.glob("*-by-hand-*")))
+    assert found.headline.startswith("1 claim in both: all came out the same; no kind")
+
+
 def with_claim(run, **changed):
     """One claim more in its notebook."""
     verdicts = json.loads((run / "tour/verdict.json").read_text())

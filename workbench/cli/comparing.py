@@ -100,7 +100,8 @@ def _tell_pair(console: Any, pair: Pair, latencies: Sequence[Latency]) -> None:
             percentiles = [f"{milliseconds(row.a.get(p))} → {milliseconds(row.b.get(p))}" for p in (50, 99)]
             size = f"{d.delta:+.2f} ({d.low:+.2f} to {d.high:+.2f}), {d.size}"
             when = {"outside": "without a fault", "windows": "during faults"}.get(row.during, "all of it")
-            table.add_row(row.verdict, escape(f"{row.workload}: {row.kind}"), when, *percentiles, size)
+            which = "" if row.history == "history" else f" ({row.history})"
+            table.add_row(row.verdict, escape(f"{row.workload}: {row.kind}{which}"), when, *percentiles, size)
         console.print(table)
     console.print()
 

@@ -180,7 +180,7 @@ class Comparison:
 def compare(a: Path, b: Path) -> Comparison:
     """Read two run folders. Raises `UsageError` if they have no notebook, or no claim, in common."""
     runs = read_run(a), read_run(b)
-    mine, theirs = ({note.name: note for note in run.notes} for run in runs)
+    mine, theirs = ({_name(note, run): note for note in run.notes} for run in runs)
     for run, notes in zip(runs, (mine, theirs), strict=True):
         if not notes:
             raise UsageError(f"{run.folder} holds no run: nothing in it is the record of a notebook.")
@@ -196,6 +196,11 @@ def compare(a: Path, b: Path) -> Comparison:
         for one, other in ((mine, theirs), (theirs, mine))
     ]
     return Comparison(*runs, pairs, (only[0], only[1]))
+
+
+def _name(note: Note, run: Run) -> str:
+    """Of one run from a script, by hand, it is the folder's, which no other run has."""
+    return "by hand" if run.by_hand and note.name == run.folder.name else note.name
 
 
 def _rank(verdict: str) -> int:
