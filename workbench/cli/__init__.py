@@ -16,6 +16,8 @@ from workbench.errors import Interrupted, UsageError, WorkbenchError
 
 _BY_CTRL_C = 130  # what typer makes of KeyboardInterrupt
 
+_EXPERIMENTS, _EVIDENCE, _MACHINE = "Experiments", "Evidence", "Services and the machine"
+
 app = typer.Typer(
     name="workbench",
     help="Failure experiments as notebooks: real services, real faults, a recorded history, an honest verdict.",
@@ -43,7 +45,7 @@ def workbench(
     pass
 
 
-@app.command()
+@app.command(rich_help_panel=_EXPERIMENTS)
 def run(
     names: Annotated[
         list[str] | None, typer.Argument(help="Notebooks, by name or path, in the order in which they run.")
@@ -105,7 +107,7 @@ def run(
     raise typer.Exit(code)
 
 
-@app.command("list")
+@app.command("list", rich_help_panel=_EXPERIMENTS)
 def list_notebooks(
     expression: Annotated[str | None, typer.Option("-k", metavar="EXPR", help="Only notebooks that match.")] = None,
     tag: Annotated[
@@ -118,7 +120,7 @@ def list_notebooks(
     list_all(expression, tags=tag or [])
 
 
-@app.command()
+@app.command(rich_help_panel=_EXPERIMENTS)
 def show(name: Annotated[str, typer.Argument(help="A notebook, by name or path.")]) -> None:
     """What a notebook asks, claims, and can be given."""
     from workbench.cli.showing import show_one
@@ -126,29 +128,7 @@ def show(name: Annotated[str, typer.Argument(help="A notebook, by name or path."
     show_one(name)
 
 
-@app.command()
-def doctor(
-    system: Annotated[
-        str | None,
-        typer.Option(
-            "--system", metavar="FILE", help="Try a system of yours instead: start it, ask for everything once."
-        ),
-    ] = None,
-    runtime: Annotated[
-        str, typer.Option("--runtime", help="How its services are started: embedded or docker.")
-    ] = "embedded",
-) -> None:
-    """Whether this machine has what the experiments need, tried for real; and what to do where it has not."""
-    if system is not None:
-        from workbench.cli.trying import try_system
-
-        raise typer.Exit(try_system(system, runtime=runtime))
-    from workbench.cli.doctor import examine
-
-    raise typer.Exit(examine())
-
-
-@app.command()
+@app.command(rich_help_panel=_EXPERIMENTS)
 def new(name: Annotated[str, typer.Argument(help="What the notebook is called: checkout_flow.")]) -> None:
     """Write a notebook to begin with into the folder notebooks; it runs as it stands."""
     from workbench.cli.beginning import begin_notebook
@@ -156,7 +136,7 @@ def new(name: Annotated[str, typer.Argument(help="What the notebook is called: c
     begin_notebook(name)
 
 
-@app.command("new-system")
+@app.command("new-system", rich_help_panel=_EXPERIMENTS)
 def new_system(path: Annotated[Path, typer.Argument(help="The file to write: shop_system.py.")]) -> None:
     """Write a description of a system of yours to begin with."""
     from workbench.cli.beginning import begin_system
@@ -164,7 +144,20 @@ def new_system(path: Annotated[Path, typer.Argument(help="The file to write: sho
     begin_system(path)
 
 
-@app.command()
+@app.command(rich_help_panel=_EVIDENCE)
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run's folder, its name in outputs, a notebook's folder, or latest.")
+    ],
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also report.pdf, printed by an installed Chromium.")] = False,
+) -> None:
+    """Make the pages of a run anew from its record, and what else is derived from it."""
+    from workbench.cli.showing import rebuild
+
+    rebuild(folder, pdf=pdf)
+
+
+@app.command(rich_help_panel=_EVIDENCE)
 def check(
     record: Annotated[
         Path,
@@ -186,20 +179,29 @@ def check(
     raise typer.Exit(judged(record, model=model, within_s=within))
 
 
-@app.command()
-def report(
-    folder: Annotated[
-        Path, typer.Argument(metavar="RUN", help="A run's folder, its name in outputs, a notebook's folder, or latest.")
-    ],
-    pdf: Annotated[bool, typer.Option("--pdf", help="Also report.pdf, printed by an installed Chromium.")] = False,
+@app.command(rich_help_panel=_MACHINE)
+def doctor(
+    system: Annotated[
+        str | None,
+        typer.Option(
+            "--system", metavar="FILE", help="Try a system of yours instead: start it, ask for everything once."
+        ),
+    ] = None,
+    runtime: Annotated[
+        str, typer.Option("--runtime", help="How its services are started: embedded or docker.")
+    ] = "embedded",
 ) -> None:
-    """Make the pages of a run anew from its record, and what else is derived from it."""
-    from workbench.cli.showing import rebuild
+    """Whether this machine has what the experiments need, tried for real; and what to do where it has not."""
+    if system is not None:
+        from workbench.cli.trying import try_system
 
-    rebuild(folder, pdf=pdf)
+        raise typer.Exit(try_system(system, runtime=runtime))
+    from workbench.cli.doctor import examine
+
+    raise typer.Exit(examine())
 
 
-@app.command()
+@app.command(rich_help_panel=_MACHINE)
 def clean(
     outputs: Annotated[bool, typer.Option("--outputs", help="Also the folders of runs (never the gallery).")] = False,
 ) -> None:
@@ -209,15 +211,13 @@ def clean(
     clean_up(outputs_too=outputs)
 
 
-app.command()(standing.up)
-app.command()(standing.down)
-app.command()(comparing.diff)
-app.command()(replaying.replay)
-app.command()(describing.schema)
-app.command()(sweeping.sweep)
-app.command()(verifying.verify)
-app.command()(scanning.scan)
-app.command()(indexing.index)
+for _panel, _functions in {
+    _EXPERIMENTS: (sweeping.sweep, replaying.replay),
+    _EVIDENCE: (verifying.verify, comparing.diff, indexing.index, scanning.scan, describing.schema),
+    _MACHINE: (standing.up, standing.down),
+}.items():
+    for _function in _functions:
+        app.command(rich_help_panel=_panel)(_function)
 
 
 def main() -> None:
