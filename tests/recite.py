@@ -1,6 +1,7 @@
 """A workload without a service, for tests of what plays it."""
 
 import asyncio
+import subprocess
 from dataclasses import dataclass
 
 from workbench.workloads import Ask, preparing
@@ -11,7 +12,7 @@ class Recite:
     """Says numbers to nobody. Every ``broken``-th is an error, every ``slow``-th takes longer than it may.
     ``deaf`` cannot be set up; ``mute`` never answers what is asked out of turn; ``wild`` names a method that returns
     what it should not, or does not return. ``quick`` asks by callback; ``chatty`` connections also hear themselves.
-    To say one ``takes_s``; to prepare takes ``tables`` times 0.15 s."""
+    To say one ``takes_s``; to prepare takes ``tables`` times 0.15 s. The first that is said ``leaves`` a process."""
 
     broken: int = 0
     slow: int = 0
@@ -22,6 +23,7 @@ class Recite:
     chatty: bool = False
     takes_s: float = 0.0
     tables: int = 0
+    leaves: bool = False
     name = "recitals"
     services = ()
     connect_kind = None
@@ -55,6 +57,8 @@ class Recite:
             return "heard"
         if self.chatty:
             connection.note("hear", ask.key, ask.value, sent_ns=ask.due_ns)
+        if self.leaves and ask.value == 0:
+            subprocess.Popen(["sleep", "40"])  # noqa: ASYNC220
         if self.broken and ask.value % self.broken == 1:
             raise ValueError("broken")
         if self.slow and ask.value % self.slow == 1:

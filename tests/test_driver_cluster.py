@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from dask_cluster import cluster
 from leftovers import alive
+from recite import Recite
 
 from workbench import Appends, Broadcasts, Pause, Stack, between, durable, merged, run
 from workbench.cluster import Worker, connect
@@ -183,8 +184,6 @@ def test_what_is_no_cluster(stack, monkeypatch):
 
 
 def test_a_driver_that_cannot_be_reached_or_breaks_says_on_which_worker(two, stack, folder, monkeypatch):
-    from recite import Recite
-
     with pytest.raises(DriverError, match=r"The load broke on worker (one|two) on .*nobody listens"):
         run(stack, Recite(deaf=True), duration_s=1, cluster=two.address)
     joined = Cluster(two.address)
@@ -200,6 +199,12 @@ def test_a_driver_that_cannot_be_reached_or_breaks_says_on_which_worker(two, sta
     address = stack["redis"].service.url(stack["redis"].place, host=stack["redis"].host, port=stack["redis"].port)
     assert "127.0.0.1" in address
     assert drivers_on(two) == []
+
+
+def test_what_operations_have_started_ends_with_their_driver(two, stack, folder):
+    history = run(stack, Recite(leaves=True), clients=2, rate_hz=100, duration_s=0.5, cluster=two.address)
+    assert not history.doubts, "it was seen to end, though its pipes were held open"
+    assert history.count("ok") > 20
 
 
 def run_on(joined, stack, folder):

@@ -69,7 +69,7 @@ class _Hosted:
             start_new_session=True,
             limit=LONGEST_LINE,
         )
-        tasks = [asyncio.create_task(one) for one in (self._hear(), self._log(), self._follow())]
+        tasks = [asyncio.create_task(one) for one in (self._hear(), self._log(), self._follow(), self._clear())]
         try:
             self._order({**json.loads(spec), "part": f"/proc/self/fd/{self._record}", "elsewhere": True})
             await self._speak()
@@ -85,8 +85,7 @@ class _Hosted:
         finally:
             for task in tasks:
                 task.cancel()
-            with contextlib.suppress(ProcessLookupError):  # it, and whatever it started
-                os.killpg(child.pid, signal.SIGKILL)
+            self._kill()
             self._comm.abort()
             await child.wait()
 
@@ -104,7 +103,17 @@ class _Hosted:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._child.wait(), END_S)
             return
-        with contextlib.suppress(ProcessLookupError):
+        self._kill()
+
+    async def _clear(self) -> None:
+        """What operations have started ends with the driver. Else it would hold the other ends of the pipes, which then
+        never end, and `wait` waits for them."""
+        while self._child.returncode is None:  # noqa: ASYNC110
+            await asyncio.sleep(BATCH_S)
+        self._kill()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it, and whatever it started
             os.killpg(self._child.pid, signal.SIGKILL)
 
     async def _speak(self) -> None:
