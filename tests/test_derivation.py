@@ -39,6 +39,7 @@ KEPT, LOST = of(append(1, 1), append(2, 5), read([1, 2], 6)), of(append(1, 1), a
 REGISTER = [op("write", 1, 0), op("write", 2, 5), op("read", 2, 6)]
 TWO = [
     {"worker": name, "host": "here", "clients": 1, "operations": 1, "lost": 0, "uncertainty_s": 0.001, "drift_s": 0.0}
+    | {"agree_s": 0.001}
     for name in ("a", "b")
 ]
 REFUSED = op("login", None, 3.1, outcome="fail", error="503 mongo unavailable", key="")
@@ -64,7 +65,11 @@ CASES = {
     "latency": (load(down=(0, 0)), load(down=(0, 0), took=0.5), {"p95_ms": 100, "during": "outside"}),
     "linearizable": (of(*REGISTER), of(*REGISTER, op("read", 1, 7)), {"model": "register"}),
     "matched": (of(case("a", 1, 1), case("b", 1, 1)), of(case("a", 1, 2)), {"keys": ("a", "b")}),
-    "merged": (of(append(1, 1), clocks=TWO), of(append(1, 1), clocks=[{**TWO[0], "lost": 1}, TWO[1]]), {"within_s": 1}),
+    "merged": (
+        of(append(1, 1), append(2, 2), clocks=TWO),
+        of(append(1, 1), clocks=[{**TWO[0], "lost": 1}, TWO[1]]),
+        {"within_s": 1},
+    ),
     "ordered": (
         of(*SENT, send(2, 2), receive(1, 2, 2.1), receive(2, 2, 2.1)),
         of(*SENT, send(2, 2), receive(1, 2, 1.05), receive(2, 2, 2.1)),

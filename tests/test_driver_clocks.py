@@ -39,6 +39,14 @@ def test_only_what_no_uncertainty_explains_is_drift():
     assert stated(before, None)["drift_s"] is None
 
 
+def test_what_is_known_of_a_clock_at_the_end_is_known_of_the_record():
+    """A network that has become slow tells so little that any drift may be."""
+    assert stated(Clock(1000, 10), Clock(1000, 10_000))["agree_s"] == pytest.approx(10e-6)
+    assert stated(Clock(1000, 10), Clock(1015, 10))["agree_s"] == pytest.approx(25e-9)
+    assert stated(Clock(1000, 10), Clock(1001, 2))["agree_s"] == pytest.approx(10e-9)
+    assert stated(Clock(1000, 10), None)["agree_s"] == pytest.approx(10e-9)
+
+
 def test_one_clock_has_no_offset_unless_it_shows_one():
     assert Clock(40, 100, 200).shared() == Clock(0, 0, 200)
     assert Clock(400, 100, 200).shared() == Clock(400, 100, 200)

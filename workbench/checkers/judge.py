@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -28,15 +28,17 @@ def judge(
     faults: bool = True,
 ) -> Finding:
     """The finding, unless the history is in doubt (then unknown, the doubt first) or, where ``faults`` are what the
-    claim is about, would hold although none was in force."""
-    doubts = doubts_of(history, faults=faults)
+    claim is about, would hold although none was in force. What refutes must not rest on an order that the clocks of
+    several machines leave open."""
+    counterexample = tuple(counterexample)
+    doubts = doubts_of(history, faults=faults) or (_close(history, counterexample) if verdict == "refuted" else ())
     if doubts:
         first = " ".join(dict.fromkeys(_sentence(str(doubt)) for doubt in doubts))  # one fault may be planned often
-        return Finding("unknown", f"{first} Seen nevertheless: {text}", measured, tuple(counterexample), doubts)
+        return Finding("unknown", f"{first} Seen nevertheless: {text}", measured, counterexample, doubts)
     faulted = bool(history.windows) or not faults
     if verdict == "held" and not faulted:
         return Finding("unknown", f"No fault was in force. Seen: {text}", measured)
-    return Finding(verdict, text, measured, tuple(counterexample), faulted=faulted)
+    return Finding(verdict, text, measured, counterexample, faulted=faulted)
 
 
 def doubts_of(history: History, *, faults: bool = True) -> tuple[Doubt, ...]:
@@ -52,6 +54,23 @@ def doubts_of(history: History, *, faults: bool = True) -> tuple[Doubt, ...]:
         for window in history.windows
         if not window.proof
     )
+
+
+def _close(history: History, shown: Sequence[Operation]) -> tuple[Doubt, ...]:
+    """A doubt if one of these was called when another client's returned, or so soon before or after that the two may
+    have come the other way round: operations of drivers on a cluster are told by clocks that agree so well only."""
+    agree_s = sorted(one["agree_s"] for one in history.facts.get("clocks") or ())
+    apart_s = sum(agree_s[-2:]) if len(agree_s) > 1 else 0.0
+    for one in shown if apart_s else ():
+        for other in shown:
+            if one.client != other.client and abs(one.returned - other.called) < apart_s:
+                text = (
+                    f"Client {one.client} was answered at {one.returned:.4f} s and client {other.client} asked at "
+                    f"{other.called:.4f} s, by clocks that agree within {apart_s * 1e3:.3g} ms: which of the two came "
+                    "first cannot be said."
+                )
+                return (Doubt("clock", text),)
+    return ()
 
 
 def chosen(history: History, during: During) -> Mask:

@@ -29,7 +29,7 @@ def merged(history: History, *, within_s: float) -> Finding:
     is missing, no client called while an operation of its own was open, nothing happened before the start of the run or
     after its end, and the clock of each worker is known to within ``within_s`` seconds, drift included. Refuted when
     one of these is not so; where operations show it they are the counterexample. Unknown of a run on fewer workers, and
-    when a worker was lost. A part of a history (`History.where`) still has the facts of the whole. It is not about
+    when a worker was lost, and of a part of a run (`History.where`), which need not show what is wrong. It is not about
     faults.
     Measured: ``workers``, ``drivers``, ``clients``, ``operations``, ``lost``, ``overlapping``, ``outside``, ``idle``
     (drivers), ``agree_s`` (the worst), ``uncertainty_s``, ``drift_s``.
@@ -49,15 +49,16 @@ def merged(history: History, *, within_s: float) -> Finding:
         "drivers": len(told),
         "clients": sum(one["clients"] for one in told),
         "operations": len(history),
-        "lost": history.facts.get("lost_rows", 0) + sum(one["lost"] for one in told),
+        "lost": max(history.facts.get("lost_rows", 0), sum(one["lost"] for one in told)),  # the same, as a rule
         "overlapping": len(overlapping),
         "outside": len(outside),
         "idle": len(idle),
         "uncertainty_s": max((one["uncertainty_s"] for one in told), default=0.0),
         "drift_s": max((abs(one["drift_s"] or 0.0) for one in told), default=0.0),
-        "agree_s": max((one["uncertainty_s"] + abs(one["drift_s"] or 0.0) for one in told), default=0.0),
+        "agree_s": max((one["agree_s"] for one in told), default=0.0),
     }
-    judged = replace(history, doubts=tuple(doubt for doubt in history.doubts if doubt.kind not in OWN))
+    kept = tuple(doubt for doubt in history.doubts if doubt.kind not in OWN)
+    judged = replace(history, doubts=kept, facts={**history.facts, "clocks": ()})
     if len(workers) < 2:
         text = f"The load came from {plural(len(workers), 'worker')} of a cluster; it takes two to be merged."
         return judge(judged, "unknown", text, measured=measured, faults=False)
@@ -83,8 +84,10 @@ def merged(history: History, *, within_s: float) -> Finding:
     if any(one["drift_s"] is None for one in told):
         text = f"{who}: what their clocks did during the run is not known, for it ended early."
         return judge(judged, "unknown", text, measured=measured, faults=False)
-    if not len(history):
-        return judge(judged, "unknown", "There was no operation.", measured=measured, faults=False)
+    recorded, here = sum(one["operations"] for one in told), int(np.count_nonzero(~np.isnan(c.returned)))
+    if here < recorded:
+        text = f"These are {here:,} of {plural(recorded, 'operation')} that returned; only all of them can be judged."
+        return judge(judged, "unknown", text, measured=measured, faults=False)
     text = f"{who} are one history: none is lost, each client's are in order, and {agree}."
     return judge(judged, "held", text, measured=measured, faults=False)
 
@@ -98,4 +101,3 @@ def _overlapping(history: History) -> list[tuple[int, int]]:
     open_till = np.where(np.isnan(c.returned[first]), -np.inf, c.returned[first])  # never: it was given up
     found = (c.client[first] == c.client[second]) & (c.called[second] < open_till)
     return [(int(one), int(two)) for one, two in zip(first[found], second[found], strict=True)]
-

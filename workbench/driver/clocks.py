@@ -60,10 +60,16 @@ class Clock:
 
 def stated(before: Clock, after: Clock | None) -> dict[str, Any]:
     """For the facts of a history, seconds: ``offset_s``, ``uncertainty_s``, ``drift_s`` (None: not known, for the run
-    ended early), ``round_trip_s``."""
+    ended early), ``agree_s``, ``round_trip_s``.
+
+    A record is told by the clock as it was before, so at its end it is wrong by what both comparisons leave open, also
+    where they need no drift to be true: the second may know little. ``agree_s`` is the most it can be wrong by.
+    """
+    apart = 0 if after is None else abs(after.offset_ns - before.offset_ns) + after.uncertainty_ns
     return {
         "offset_s": before.offset_ns / 1e9,
         "uncertainty_s": before.uncertainty_ns / 1e9,
         "drift_s": None if after is None else before.drifted_ns(after) / 1e9,
+        "agree_s": max(before.uncertainty_ns, apart) / 1e9,
         "round_trip_s": before.round_trip_ns / 1e9,
     }

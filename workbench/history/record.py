@@ -45,8 +45,8 @@ class History:
     On a cluster, ``cluster`` (the address of its scheduler), ``workers`` (how many), ``ended_s`` (when the last driver
     had ended), and ``clocks``, of each driver:
     ``worker``, ``host``, ``offset_s`` (how far its clock was ahead; operations are on the owner's), ``uncertainty_s``,
-    ``drift_s`` (by the end; None: not known), ``round_trip_s``, ``clients``, ``operations`` that returned, ``lost``
-    (those it told of that are not in the record)."""
+    ``drift_s`` (by the end; None: not known), ``agree_s`` (the most its operations can be off by, until the end),
+    ``round_trip_s``, ``clients``, ``operations`` that returned, ``lost`` (those it told of that are not here)."""
     samples: Samples = field(default_factory=Samples)
     """What each service used when: CPU, memory, descriptors."""
     origin: Origin = field(default=Origin(), init=False, repr=False)

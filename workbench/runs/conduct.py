@@ -70,11 +70,15 @@ def run(
     ``cluster`` is the address of a Dask scheduler ("tcp://…") whose workers carry the load, a driver on each if
     ``drivers`` says nothing; "" is this machine. Their operations are in one record, on the clock of this process: how
     far theirs is from it is measured before and after the run, and told in ``facts["clocks"]``; what clients of
-    different workers did closer together than that has no certain order. Workers must run the code that runs here.
-    On another machine they reach only services given by URLs, since links and what a stack starts listen on 127.0.0.1;
-    then there can be no faults either, which act on links.
+    different workers did closer together than that has no certain order, and nothing is refuted by one. Workers must
+    run the code that runs here. On another machine they reach only services given by URLs, since links and what a stack
+    starts listen on 127.0.0.1; then there can be no faults either, which act on links.
 
-    Whatever happened, every fault is healed and every driver has ended when this returns or raises. What makes the
+    Links between here and a cluster are as open as it is: whoever reaches an unencrypted one (no ``tls://``) reads what
+    is sent, keys in URLs too, and can run what he likes on its workers.
+
+    Whatever happened, every fault is healed and every driver has ended when this returns or raises; only one on a
+    worker that does not answer goes on until that does, or its machine sees that the connection is gone. What makes the
     record undecidable (an unproven fault, a saturated driver, a worker that is lost in the middle, a service that
     died, Ctrl-C ...) is a `Doubt` in it.
 

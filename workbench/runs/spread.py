@@ -84,15 +84,14 @@ def clocks(drivers: Drivers, columns: Columns) -> tuple[list[dict[str, Any]], li
         here = int(recorded[one.pop("numbers")].sum())
         one["lost"] = max(0, one["operations"] - here)
         one["operations"] = here
-        known_s = one["uncertainty_s"] + abs(one["drift_s"] or 0.0)
-        if known_s > MOST_S:
+        if one["agree_s"] > MOST_S:
             drift = f", of which it drifted {one['drift_s'] * 1e3:+.1f} ms during the run" * bool(one["drift_s"])
             doubts.append(
                 Doubt(
                     "clock",
-                    f"The clock of worker {one['worker']} on {one['host']} is known to ±{known_s * 1e3:.1f} ms only"
-                    f"{drift} (at most {MOST_S * 1e3:g} ms are borne): in which order clients of different workers did "
-                    "what cannot be said.",
+                    f"The clock of worker {one['worker']} on {one['host']} is known to ±{one['agree_s'] * 1e3:.1f} ms "
+                    f"only{drift} (at most {MOST_S * 1e3:g} ms are borne): in which order clients of different workers "
+                    "did what cannot be said.",
                 )
             )
     return told, doubts
