@@ -18,13 +18,13 @@ _ENDS = ("_key", "-key", "-Key", "Key", "_KEY", "-KEY", "apikey", "APIKEY", "uth
 STEMS = (*(form for word in _WORDS for form in (word, word.capitalize(), word.upper())), *_ENDS)
 """One of them stands in every secret's name, as far as names end with one."""
 
-_COLOUR = r"(?:\x1b\[[0-9;]*m)*"  # as in a traceback
+_COLOUR = r"(?:\x1b\[[0-9;]*m)*+"  # as in a traceback; all there are, so that a thousand are tried in one way only
 _BEHIND = re.compile(
     rf"(?i:password|passwd|pwd|passphrase|secret|token|credential|[_-]key|apikey|key|uthorization)(?:s|S)?"
-    rf"(?P<close>{_COLOUR}\\*[\"']?{_COLOUR})"
-    rf"(?:(?P<typed>:{_COLOUR}\s?[\w\[\]|. \x1b;]{{1,40}}?)(?=\s*{_COLOUR}\s?=))?"
-    rf"(?P<sign>\s*{_COLOUR}(?:=>|:=|=(?!=)|:(?![:/]))[ \t]*{_COLOUR}|{_COLOUR}[ \t]+(?=[^\s=:]))"
-    rf"(?:[rRbBfFuU]{{0,2}}(?P<quote>\\*(?:\"|'))(?P<quoted>[^\n]{{0,1024}}?)(?P=quote)"
+    rf"(?P<close>{_COLOUR}\\*+[\"']?{_COLOUR})"
+    rf"(?:(?P<typed>:{_COLOUR}\s?[\w\[\]|. \x1b;]{{1,40}}?)(?=\s*+{_COLOUR}\s?=))?"
+    rf"(?P<sign>\s*+{_COLOUR}(?:=>|:=|=(?!=)|:(?![:/]))[ \t]*{_COLOUR}|{_COLOUR}[ \t]+(?=[^\s=:]))"
+    rf"(?:[rRbBfFuU]{{0,2}}(?P<quote>\\*+(?:\"|'))(?P<quoted>[^\n]{{0,1024}}?)(?P=quote)"
     rf"|(?P<bare>[^\s\"'`<>,;&)(\[\]}}|\\\x1b]+))"
 )
 _IN_NAMES = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -106,4 +106,5 @@ def _is_secret_bare(value: str, name: str, text: str, left: int, end: int, *, ti
 
 def _line(text: str, start: int, end: int) -> str:
     """What stands around, in the same line."""
-    return text[max(text.rfind("\n", 0, start), start - 200, 0) : end + 200].strip("\n").partition("\n")[0]
+    first = max(start - 200, 0)
+    return text[max(text.rfind("\n", first, start), first) : end + 200].strip("\n").partition("\n")[0]
