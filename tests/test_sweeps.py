@@ -16,15 +16,19 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench import chain, cli
+from workbench import chain, cli, schemas
 from workbench.errors import NothingSelected, ParameterError, UsageError, WorkbenchError
 from workbench.parameters import declared
 from workbench.plots import heat
+from workbench.report import imports
 from workbench.sweeps import Sweep
 from workbench.sweeps.finding import finding
 from workbench.sweeps.matrix import LONGEST, digest, expand
 from workbench.sweeps.packing import pack, unpack
 from workbench.sweeps.request import read_request
+
+with imports.direct():
+    import jsonschema
 
 NOTEBOOKS = Path(__file__).parent / "notebooks"
 WORKBENCH = Path(sys.executable).with_name("workbench")
@@ -212,7 +216,10 @@ def command(*arguments, **options):
 
 
 def ledger(project):
-    return {c["id"]: c for c in json.loads((project / "outputs/latest/sweep.json").read_text())["cells"]}
+    """The cells by their names, out of a document that is as published."""
+    document = json.loads((project / "outputs/latest/sweep.json").read_text())
+    jsonschema.validate(document, schemas.read("sweep"), cls=jsonschema.Draft202012Validator)
+    return {cell["id"]: cell for cell in document["cells"]}
 
 
 def test_a_dry_run_lists_and_many_cells_are_asked_about(project, capsys):
@@ -234,7 +241,7 @@ def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again
         project,
         parameters={"marks": str(project / "marks")},
         matrix={"how": ["held", "refuted", "unknown", "dies", "kills"]},
-        include=[{"how": "held", "size": 2.5}],
+        include=[{"how": "held", "size": 2.5}, {"how": "dies", "size": math.inf}],
         show=["durable.size_share", "durable.nothing"],
     )
     done = command(file, "-n", 2)
@@ -247,7 +254,7 @@ def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again
     assert said["cell-how=dies"] == said["cell-how=kills"] == ("broke", "unknown")
     assert "SIGKILL" in before["cell-how=kills"]["reason"]
     assert "workbench sweep --resume" in done.stdout
-    assert json.loads((run / "results.json").read_text())["summary"]["notebooks"] == 6
+    assert json.loads((run / "results.json").read_text())["summary"]["notebooks"] == 7
     assert chain.check(run) == []
 
     done = command("--resume", run.resolve().name)
@@ -256,14 +263,14 @@ def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again
     assert {c["state"] for c in after.values()} == {"concluded"}
     kept = [name for name, c in before.items() if c["state"] == "concluded"]
     assert all(after[name] == before[name] for name in kept)
-    assert "2 cells on 2 workers (4 have their ending from before)" in done.stdout
+    assert "3 cells on 2 workers (4 have their ending from before)" in done.stdout
     assert chain.check(run) == []
     assert all(chain.check(run / name) == [] for name in after)
     for name, text in (("index.html", "The summary of this sweep"), ("report.html", "What became of the cells")):
         assert text in (run / name).read_text()
 
     sweep = Sweep.read(run)
-    assert sweep.finding == "6 cells: 1 refuted, with how=refuted; 1 unknown, 4 held"
+    assert sweep.finding == "7 cells: 1 refuted, with how=refuted; 1 unknown, 5 held"
     frame = sweep.frame()
     assert frame.set_index("cell").loc["cell-how=held-size=2.5", "durable.size_share"] == pytest.approx(1 / 3.5)
     assert "2.5, dies: –" in sweep.verdicts().alt.splitlines()
@@ -272,8 +279,8 @@ def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again
     summary = json.loads((run / "summary.ipynb").read_text())
     outputs = [out for cell in summary["cells"] for out in cell.get("outputs", ())]
     alts = [out["metadata"]["image/png"]["alt"] for out in outputs if "image/png" in out.get("data", {})]
-    assert alts[0].startswith("6 cells: 1 refuted")
-    assert alts[1].startswith("Size share (durable) is 28.6% to 50%")
+    assert alts[0].startswith("7 cells: 1 refuted")
+    assert alts[1].startswith("Size share (durable) is 0% to 50%")
     assert "No cell has measured `durable.nothing`" in json.dumps(summary)
     prose = "".join("".join(cell["source"]) for cell in summary["cells"] if cell["cell_type"] == "markdown")
     assert "28.6" not in prose

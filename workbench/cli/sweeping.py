@@ -127,6 +127,10 @@ def _go_on(project: Project, resume: str, **options: Any) -> int:
     )
     books = [_book(project, str(project.root / book["path"])) for book in document["notebooks"].values()]
     conduct.same_books(folder, document, books)
+    paths = {name: str(project.root / book["path"]) for name, book in document["notebooks"].items()}
+    types = {name: {p.name: p for p in project.named(path).parameters} for name, path in paths.items()}
+    for cell in document["cells"]:  # as their types want them: an infinite number is a text in JSON
+        cell["parameters"] = {name: types[cell["notebook"]][name].check(v) for name, v in cell["parameters"].items()}
     ledger = Ledger(folder, document)
     if not ledger.waiting:
         typer.echo(f"Every cell of {folder.name} has its ending; there is nothing to go on with.")
