@@ -68,12 +68,23 @@ def test_sets_of_parameters_are_followed_apart(outputs):
     assert [row.with_ for row in look(outputs)[0].rows] == [""]  # nobody has tried the other for long
 
 
+def test_of_a_pipeline_that_tries_many_sets_none_drops_out(outputs):
+    for number in range(15):
+        verdict = "held" if number else "refuted"
+        name = f"20260101T00{number:02}00Z-tour-{number:06x}"
+        make_run(outputs, name, [note(claims=[claim("durable", verdict)], parameters={"clients": number})])
+    found, _ = look(outputs)
+    assert (len(found.rows), len(found.red), found.exit_code) == (15, 1, 1)
+
+
 def test_what_is_refuted_by_a_defect_is_not_red(outputs):
     claims = [claim("durable", "refuted", scenarios=("SHOP-01",))]
     make_run(outputs, name_of(0), [note(claims=claims, parameters={"defect": "forgets"})])
     found, page = look(outputs)
     assert not found.red
-    assert "a defect is switched on" in page
+    assert (found.headline, found.exit_code) == ("Claims were tried with a defect switched on, and never without", 5)
+    assert "a defect is switched on: not counted" in page
+    assert "0 unknown, of 0<" in page
     assert "Only ever tried with a defect switched on." in page
 
 
@@ -94,9 +105,9 @@ def test_scenarios_are_as_good_as_the_worst_claim(outputs):
     found, page = look(outputs)
     shop, unlisted = found.coverage
     assert [one.verdict for one in shop.covered] == ["held", "refuted", ""]
-    assert (shop.shown, shop.count("held")) == (2, 1)
+    assert (shop.claimed, shop.count("held")) == (2, 1)
     assert [one.scenario.id for one in unlisted.covered] == ["NEW-07"]
-    assert "2 of 3 shown, 1 held, 1 refuted" in page
+    assert "2 of 3 claimed, 1 held, 1 refuted" in page
 
 
 def test_a_number_that_got_worse_is_flagged_with_its_machine_and_parameters(outputs):
@@ -142,6 +153,14 @@ def test_code_that_is_not_known_makes_nobody_flaky(outputs, git):
     found, page = look(outputs)
     assert not found.flaky
     assert "0 of 2 here" in page
+
+
+def test_a_notebook_that_broke_before_it_claimed_anything_is_no_success(outputs):
+    make_run(outputs, name_of(0), [note(claims=[claim("durable")])])
+    make_run(outputs, name_of(1), [note(claims=[], verdict="unknown", concluded=False)])
+    found, _ = look(outputs)
+    assert (found.headline, found.exit_code) == ("1 notebook did not come to its end", 6)
+    assert found.compared == (1, 2)
 
 
 def test_a_run_that_was_killed_holds_nothing(outputs):
@@ -296,6 +315,7 @@ def test_a_damaged_cache_costs_only_time(outputs):
         b"\xff" * 100,
         b"\x92" + data[1:],
         data[:1] + b"\x63" + data[2:],
+        data.replace(b"refuted", b"held___"),
     ):
         cache.write_bytes(damaged)
         assert look(outputs)[0].runs == whole
@@ -330,6 +350,7 @@ def test_a_line_of_equal_values_lies_in_the_middle():
 def test_the_command_makes_the_page_and_a_pipeline_can_stop_at_it(outputs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WORKBENCH_OUTPUTS", str(outputs))
+    assert call(["index", "--gate"]) == 5
     series_of_runs(outputs, ["held"])
     assert call(["index", "--gate"]) == 0
     series_of_runs(outputs, ["held", "refuted"])

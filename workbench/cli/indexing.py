@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from workbench.errors import ClaimRefuted, WorkbenchError
+from workbench.errors import WorkbenchError
 
 
 def index(
@@ -21,7 +21,10 @@ def index(
         Path | None, typer.Option("--outputs", metavar="DIR", help="Other outputs than the project's.")
     ] = None,
     gate: Annotated[
-        bool, typer.Option("--gate", help="End with 1 if a claim is refuted in its last run, or a number got worse.")
+        bool,
+        typer.Option(
+            "--gate", help="End with 1 if a claim is refuted or a number got worse, with 6 if unknown, 5 if none."
+        ),
     ] = False,
 ) -> None:
     """Make the page of all runs: claims, scenarios, trends, flaky ones."""
@@ -40,5 +43,5 @@ def index(
         ) from error
     typer.echo(all_runs.summary)
     typer.echo(str(page))
-    if gate and (all_runs.red or all_runs.regressed):
-        raise typer.Exit(ClaimRefuted.exit_code)
+    if gate:
+        raise typer.Exit(all_runs.exit_code)

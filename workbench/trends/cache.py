@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from workbench.trends.digest import RunDigest, digest
 from workbench.trends.places import Place
 
 FILE = ".index.msgpack"
-VERSION = 2
+VERSION = 3
 """Counted up whenever digests become different: then all are made anew."""
 
 _TOLD = ("results.json", "verdict.json")
@@ -43,7 +44,8 @@ def digests(found: Sequence[Place], *, cache: Path) -> list[RunDigest]:
         runs[at] = old if old is not None and old[0] == key else (key, digest(place.folder, name=place.name))
     if runs != known:
         with contextlib.suppress(OSError):
-            whole.write(cache, msgspec.msgpack.encode(_Cache(VERSION, runs)))
+            data = msgspec.msgpack.encode(_Cache(VERSION, runs))
+            whole.write(cache, _sum(data) + data)
     return [runs[_at(place, cache)][1] for place in found]
 
 
@@ -55,12 +57,17 @@ def _at(place: Place, cache: Path) -> str:
 
 def _load(cache: Path) -> dict[str, tuple[Key, RunDigest]]:
     try:
-        data = cache.read_bytes()
-        if _HEAD.decode(data)[0] != VERSION:
+        found = cache.read_bytes()
+        data = memoryview(found)[4:]
+        if found[:4] != _sum(data) or _HEAD.decode(data)[0] != VERSION:
             return {}
         return msgspec.msgpack.decode(data, type=_Cache).runs
     except (OSError, msgspec.MsgspecError, ValueError, RecursionError):
         return {}
+
+
+def _sum(data: bytes | memoryview) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "big")
 
 
 def _key(folder: Path) -> Key:

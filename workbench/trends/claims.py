@@ -1,8 +1,9 @@
 """Every claim over all runs: its verdicts in order, since when it is red, and whether it says now this, now that.
 
 A claim is followed apart for each set of parameters it ran with: what is refuted without a log on disk says nothing of
-what holds with one. A set counts as *current* as long as it is among the last `CURRENT` runs of its notebook. What ran
-with a defect switched on was meant to be refuted: it is shown, and never counted as red.
+what holds with one. A set counts as *current* as long as it is among the last `CURRENT` runs of its notebook, or ran
+in the `TOGETHER` hours before the last: a pipeline may try many sets, and none of them may drop out. What ran with a
+defect switched on was meant to be refuted: it is shown, and never counted as red.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from workbench.trends.digest import NoteDigest, RunDigest, Told
 
 CURRENT = 10
-"""Runs of a notebook; see above."""
+"""Runs of a notebook, however old; see above."""
+
+TOGETHER = 3
+"""Hours; see above."""
 
 FOLLOWED = 120
-"""Runs of a notebook that are looked at, the newest: its claims and numbers are followed that far back."""
+"""Runs of a notebook that are looked at, the newest, beside all current ones: its claims and numbers are followed that
+far back."""
 
 STRIP = 40
 """Verdicts of a claim that are shown, the newest last."""
@@ -29,6 +35,7 @@ class Seen:
 
     run: int
     note: NoteDigest
+    current: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +78,35 @@ class Row:
 
 
 def seen(runs: Sequence[RunDigest]) -> dict[str, list[Seen]]:
-    """Notebook → where it ran, the oldest first, the last `FOLLOWED` times."""
-    found: dict[str, list[Seen]] = {}
+    """Notebook → where it ran, the oldest first, the last `FOLLOWED` times and whenever it is current."""
+    found: dict[str, list[tuple[int, NoteDigest]]] = {}
     for index, run in enumerate(runs):
         for note in run.notes:
-            found.setdefault(note.name, []).append(Seen(index, note))
-    return {name: there[-FOLLOWED:] for name, there in found.items()}
+            found.setdefault(note.name, []).append((index, note))
+    return {name: _followed(there, runs) for name, there in found.items()}
 
 
-def current(all_of_one: Sequence[Seen]) -> set[str]:
-    """The sets of parameters among the last runs of one notebook."""
-    return {each.note.parameters_id for each in all_of_one[-CURRENT:]}
+def _followed(there: Sequence[tuple[int, NoteDigest]], runs: Sequence[RunDigest]) -> list[Seen]:
+    since, back = _before(runs[there[-1][0]].when), len(there)
+    all_of_one = [
+        Seen(index, note, back - place <= CURRENT or runs[index].when[:16] >= since)
+        for place, (index, note) in enumerate(there)
+    ]
+    return [each for place, each in enumerate(all_of_one) if each.current or back - place <= FOLLOWED]
+
+
+def _before(moment: str) -> str:
+    """`TOGETHER` before what `RunDigest.when` tells; after all times if it tells none."""
+    try:
+        return f"{datetime.strptime(moment[:16], '%Y-%m-%d %H:%M') - timedelta(hours=TOGETHER):%Y-%m-%d %H:%M}"
+    except (ValueError, OverflowError):
+        return "~"
+
+
+def last_of_sets(there: Sequence[Seen]) -> list[Seen]:
+    """The last run of a notebook with each current set of parameters, the oldest first."""
+    last = {each.note.parameters_id: each for each in there}
+    return sorted((each for each in last.values() if each.current), key=lambda each: each.run)
 
 
 def claim_rows(notebooks: Mapping[str, Sequence[Seen]]) -> list[Row]:
@@ -93,16 +118,13 @@ def claim_rows(notebooks: Mapping[str, Sequence[Seen]]) -> list[Row]:
         sets: dict[str, list[Seen]] = {}
         for each in there:
             sets.setdefault(each.note.parameters_id, []).append(each)
-        live = current(there)
-        recent = {id(each) for each in there[-CURRENT:]}
-        for one in sorted(sets.values(), key=lambda mine: mine[-1].run, reverse=True):
-            if one[-1].note.parameters_id in live:
-                rows += _rows_of_set(one, usual, recent)
+        for last in reversed(last_of_sets(there)):
+            rows += _rows_of_set(sets[last.note.parameters_id], usual)
     return rows
 
 
-def _rows_of_set(there: Sequence[Seen], usual: Mapping[str, str], recent: set[int]) -> list[Row]:
-    """Claims that have not been made by any recent run are gone from the notebook."""
+def _rows_of_set(there: Sequence[Seen], usual: Mapping[str, str]) -> list[Row]:
+    """Claims that none of the last `CURRENT` runs with these parameters made are gone from the notebook."""
     order: dict[str, list[Seen]] = {}
     for each in reversed(there):
         for name in each.note.claims:
@@ -110,7 +132,7 @@ def _rows_of_set(there: Sequence[Seen], usual: Mapping[str, str], recent: set[in
     return [
         _row(name, mine[::-1], unusual(mine[0].note.told, usual))
         for name, mine in order.items()
-        if id(mine[0]) in recent
+        if mine[0].run >= there[-CURRENT:][0].run
     ]
 
 

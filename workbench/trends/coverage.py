@@ -1,4 +1,4 @@
-"""Which scenarios are shown: of each id the claims that prove it, and what became of them last."""
+"""Which scenarios are claimed: of each id the claims that prove it, and what became of them last."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class CoveredArea:
-    """One area and how much of it is shown."""
+    """One area and how much of it is claimed."""
 
     area: Area
     covered: tuple[Covered, ...]
@@ -37,7 +37,7 @@ class CoveredArea:
         return sum(one.verdict == verdict for one in self.covered)
 
     @property
-    def shown(self) -> int:
+    def claimed(self) -> int:
         return sum(one.verdict != "" for one in self.covered)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from workbench.errors import ClaimRefuted, ClaimUnknown, NothingSelected
 from workbench.trends.cache import FILE, digests
-from workbench.trends.claims import Row, Seen, claim_rows, seen
+from workbench.trends.claims import Row, Seen, claim_rows, last_of_sets, seen
 from workbench.trends.coverage import CoveredArea, coverage
 from workbench.trends.digest import NOTHING, RunDigest
 from workbench.trends.places import Place, places
@@ -46,13 +47,24 @@ class Overview:
         return coverage(self.areas, self.rows)
 
     @property
+    def counted(self) -> list[Row]:
+        """Without what ran with a defect switched on."""
+        return [row for row in self.rows if not row.deliberate]
+
+    @property
     def red(self) -> list[Row]:
         """Claims that were refuted when they were last tried."""
         return [row for row in self.rows if row.red]
 
     @property
     def unknown(self) -> list[Row]:
-        return [row for row in self.rows if row.verdict == "unknown" and not row.deliberate]
+        return [row for row in self.counted if row.verdict == "unknown"]
+
+    @property
+    def cut_short(self) -> list[Seen]:
+        """Notebooks that did not come to their end when they were last tried: claims may be missing of them."""
+        last = [each for there in self.notebooks.values() for each in last_of_sets(there)]
+        return [each for each in last if not (each.note.concluded or each.note.deliberate)]
 
     @property
     def regressed(self) -> list[Series]:
@@ -68,22 +80,36 @@ class Overview:
 
     @property
     def compared(self) -> tuple[int, int]:
-        """Notebook runs whose code is known, and all of them."""
+        """Notebook runs that came to their end and whose code is known, and all of them."""
         notes = [each.note for there in self.notebooks.values() for each in there]
-        return sum(bool(note.code) for note in notes), len(notes)
+        return sum(bool(note.code) and note.concluded for note in notes), len(notes)
+
+    @property
+    def exit_code(self) -> int:
+        """For a pipeline: 0 only if something is claimed here, and all of it held when it was last tried."""
+        if self.red or self.regressed:
+            return ClaimRefuted.exit_code
+        if self.unknown or self.cut_short or (self.runs and self.runs[-1].broken):
+            return ClaimUnknown.exit_code
+        return 0 if self.counted else NothingSelected.exit_code
 
     @property
     def headline(self) -> str:
         """All of it in a sentence."""
         if not self.runs:
             return "No run is recorded here yet"
-        red, worse, unknown = len(self.red), len(self.regressed), len(self.unknown)
+        red, worse, unknown, short = len(self.red), len(self.regressed), len(self.unknown), len(self.cut_short)
         parts = [f"{red} claim{' is' if red == 1 else 's are'} refuted"] if red else []
         parts += [f"{worse} number{' has' if worse == 1 else 's have'} got worse"] if worse else []
         parts += [f"{unknown} claim{' is' if unknown == 1 else 's are'} unknown"] if unknown else []
+        parts += [f"{_many(short, 'notebook')} did not come to {'its' if short == 1 else 'their'} end"] if short else []
         if parts:
             return _and(parts)
-        return "Every claim held when it was last tried" if self.rows else "Nothing is claimed by these runs"
+        if self.counted:
+            return "Every claim held when it was last tried"
+        if self.rows:
+            return "Claims were tried with a defect switched on, and never without"
+        return "Only cells of sweeps claim anything" if any(run.cells for run in self.runs) else "Nothing is claimed"
 
     @property
     def summary(self) -> str:
@@ -101,8 +127,8 @@ class Overview:
             numbers = [_call(f"{one.kind.label} of {one.notebook}", one.owner, one.with_) for one in self.regressed]
             text += f" Worse: {_few(numbers)}."
         total = sum(len(one.covered) for one in self.coverage)
-        shown, held = sum(one.shown for one in self.coverage), sum(one.count("held") for one in self.coverage)
-        text += f" Of {total} scenarios {shown} are shown, and {held} held."
+        claimed, held = sum(one.claimed for one in self.coverage), sum(one.count("held") for one in self.coverage)
+        text += f" Of {total} scenarios {claimed} are claimed, and {held} held."
         return text + (f" Not counted:{self._empty[5:]}." if self.empty else "")
 
     @property

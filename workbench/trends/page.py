@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from workbench.history import whole
-from workbench.trends.claims import CURRENT, STRIP, Row, Seen
+from workbench.trends.claims import CURRENT, FOLLOWED, STRIP, TOGETHER, Row, Seen
 from workbench.trends.digest import RunDigest
 from workbench.trends.numbers import said
 from workbench.trends.overview import Overview
@@ -93,6 +92,9 @@ def _render(all_runs: Overview, limits: Limits) -> str:
         },
         "longest_strip": STRIP,
         "current": CURRENT,
+        "together": TOGETHER,
+        "followed": FOLLOWED,
+        "held_scenarios": sum(area.count("held") for area in all_runs.coverage),
         "fewest": FEWEST,
         "said": said,
         "in_words": in_words,
@@ -104,24 +106,14 @@ def _render(all_runs: Overview, limits: Limits) -> str:
 def _environment() -> jinja2.Environment:
     """Its templates, and those of the other pages, whose frame and style it has.
 
-    What they compile to is kept for the user: it would take half as long as all the rest. (Not in the outputs, which
-    may come from others, and from which no code is taken.)
+    (Theirs, `workbench.report.page.templates`, would do as well, and import all that makes reports.)
     """
     import jinja2
-    import platformdirs
 
     own, reports = map(jinja2.FileSystemLoader, _TEMPLATES)
     loader = jinja2.ChoiceLoader([own, reports, jinja2.PrefixLoader({"report": reports})])  # one style.css has both
-    kept = None
-    with contextlib.suppress(OSError):
-        folder = platformdirs.user_cache_path("workbench") / "templates"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.access(folder, os.W_OK):
-            kept = jinja2.FileSystemBytecodeCache(str(folder))
     kinds = jinja2.select_autoescape(enabled_extensions=("j2",), default=True)
-    return jinja2.Environment(
-        loader=loader, autoescape=kinds, trim_blocks=True, lstrip_blocks=True, bytecode_cache=kept
-    )
+    return jinja2.Environment(loader=loader, autoescape=kinds, trim_blocks=True, lstrip_blocks=True)
 
 
 class _Links:

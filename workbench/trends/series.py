@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workbench.trends.claims import CURRENT, Seen, unusual, usual_parameters
+from workbench.trends.claims import Seen, unusual, usual_parameters
 from workbench.trends.numbers import Kind, kind_of, parts
 from workbench.trends.regression import Judgement, false_alarms, judge
 
@@ -41,11 +41,10 @@ class Series:
 
 
 def series(notebooks: Mapping[str, Sequence[Seen]]) -> list[Series]:
-    """Every series of at least `FEWEST` values that a recent run of its notebook has added to."""
+    """Every series of at least `FEWEST` values that a current run of its notebook has added to."""
     found: list[Series] = []
     for there in sorted(notebooks.values(), key=lambda one: one[-1].run, reverse=True):
         usual = usual_parameters(there)
-        recent = {id(each) for each in there[-CURRENT:]}
         points: dict[tuple[str, str, str], list[tuple[Seen, float]]] = {}
         for each in there:
             note = each.note
@@ -53,7 +52,7 @@ def series(notebooks: Mapping[str, Sequence[Seen]]) -> list[Series]:
                 points.setdefault((kept, note.parameters_id, note.machine_id), []).append((each, value))
         for (kept, _, _), mine in points.items():
             last = mine[-1][0]
-            if len(mine) >= FEWEST and id(last) in recent:
+            if len(mine) >= FEWEST and last.current:
                 of, owner, name = parts(kept)
                 found.append(_series(of, owner, kind_of(of, name), mine, unusual(last.note.told, usual)))
     return found
