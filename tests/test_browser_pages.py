@@ -99,6 +99,21 @@ def test_a_browser_that_prints_nothing_is_ended_with_its_children(run, tmp_path,
     assert sleeping() - before == set()
 
 
+def test_nothing_stays_of_a_browser_whose_caller_is_asked_to_end(run, tmp_path, monkeypatch):
+    program = tmp_path / "killer"
+    program.write_text(STUCK.replace("sleep", "sleep 2; kill -TERM $PPID; sleep", 1))
+    program.chmod(0o755)
+    monkeypatch.setenv("WORKBENCH_CHROMIUM", str(program))
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    before = sleeping()
+    with pytest.raises(KeyboardInterrupt):
+        print_pages([run / "tour" / "report.html"])
+    assert sleeping() - before == set()
+    assert list(folder.iterdir()) == []
+
+
 def sleeping() -> set[str]:
     listed = subprocess.run(["pgrep", "-f", "^sleep 600$"], capture_output=True, text=True, check=False)
     return set(listed.stdout.split())

@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -76,9 +78,29 @@ def find() -> str:
 def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A Chromium with these arguments beside the usual ones, and the folder it works in; both are gone afterwards.
 
-    What it says goes into ``said`` in that folder. Raises `ProgramMissing` if there is none.
+    What it says goes into ``said`` in that folder. Raises `ProgramMissing` if there is none, and `KeyboardInterrupt`
+    where this process is asked to end meanwhile.
     """
     program = find()
+    with _ended_in_order(), _started(program, arguments) as both:
+        yield both
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM is as Ctrl-C in here: else the browser and its folder would stay."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _started(program: str, arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     folder = Path(tempfile.mkdtemp(prefix="workbench-chromium-"))
     flags = [*_ALWAYS, f"--user-data-dir={folder / 'profile'}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
