@@ -83,7 +83,7 @@ def test_what_is_refuted_by_a_defect_is_not_red(outputs):
     found, page = look(outputs)
     assert not found.red
     assert (found.headline, found.exit_code) == ("Claims were tried with a defect switched on, and never without", 5)
-    assert "a defect is switched on: not counted" in page
+    assert "with a defect, so not counted: tour<" in page
     assert "0 unknown, of 0<" in page
     assert "Only ever tried with a defect switched on." in page
 
