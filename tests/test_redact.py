@@ -4,6 +4,7 @@ import base64
 import json
 from urllib.parse import quote, quote_plus
 
+import markupsafe
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,8 +113,52 @@ def test_passwords_in_addresses_that_are_parameters_are_known_by_value():
     assert redactor.text("postgres was asked") == "postgres was asked", "a common word would be found everywhere"
 
 
+@pytest.mark.parametrize("word", ["held", "text", "durable", "history", "code", "execute_result", "20260102", "cafe01"])
+def test_a_password_that_is_a_common_word_spoils_no_record(word):
+    record = {
+        "verdict": "held", "text": 1, "cell_type": "code", "output_type": "execute_result", "scenarios": ["code"],
+        "claims": [{"name": "durable", "left_out": {"tokens": "none here"}, "measured": {"n": 20260102 % 10**4}}],
+        "args": [{"$history": {"folder": "history"}}], "run": "20260102T030405Z-x", "head": "cafe01" * 10 + "ab12",
+    }  # fmt: skip
+    redactor = Redactor.known({"password": word})
+    assert redactor.tree(record) == record
+    kept = f"un{word}s {word * 7}"
+    assert redactor.text(f"it is {word}, \x1b[31m{word}\x1b[0m %3D{word} x_{word}; {kept}") == (
+        f"it is {MASK}, \x1b[31m{MASK}\x1b[0m %3D{MASK} x_{MASK}; {kept}"
+    )
+
+
+def test_a_number_is_masked_under_its_name_and_elsewhere_only_if_it_is_long():
+    redactor = Redactor.known({"pin_token": 1000, "password": "12345678"})
+    assert redactor.tree({"pin_token": 1000, "n": 1000, "m": 12345678}) == {"pin_token": MASK, "n": 1000, "m": MASK}
+
+
+def test_secrets_of_several_lines_go_line_by_line_too():
+    redactor = Redactor.known({"password": "-----BEGIN IT-----\nline-1-of-it\nline-2-of-it\n"})
+    assert redactor.text("> line-1-of-it\n> line-2-of-it") == f"> {MASK}\n> {MASK}"
+    assert redactor.text("-----BEGIN IT-----") == "-----BEGIN IT-----"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda secret: quote(quote(secret)),
+        lambda secret: quote(secret, safe="!'()*"),
+        lambda secret: json.dumps(json.dumps(secret)),
+        lambda secret: json.dumps(secret).replace("/", "\\/"),
+        lambda secret: secret.encode().hex().upper(),
+        lambda secret: str(markupsafe.escape(secret)),
+    ],
+    ids=["address in an address", "browser", "JSON in JSON", "JSON of PHP", "hexadecimal", "template"],
+)
+def test_forms_that_others_write(form):
+    secret = "pä/ss+(w0rd)! 'of' \"ours\""
+    assert Redactor([secret]).text(form(secret)).strip("'\"\\") == MASK
+
+
 def test_secrets_in_lists_and_mappings_are_known():
     redactor = Redactor.known({"tokens": ["alpha-one", {"x": "beta-two"}, 123456, True, None], "names": ["gamma"]})
+    assert Redactor.known({"shop": {"db": [{"password": "s3cret-one"}]}}).text("s3cret-one") == MASK
     assert redactor.text("alpha-one beta-two 123456 True gamma") == "[redacted] [redacted] [redacted] True gamma"
 
 
@@ -123,9 +168,11 @@ def test_files_are_redacted_where_they_stand(tmp_path):
     (tmp_path / "verdict.json").write_text(json.dumps({"password": "x", "text": "s3cret-value"}))
     (tmp_path / "clean.json").write_text('{"a":  1}')
     (tmp_path / "broken.json").write_text('{"a": "s3cret-value')
+    (tmp_path / "dump").write_bytes(b"x\0s3cret-value")
+    (tmp_path / "shop.properties").write_text("key=s3cret-value")
     (tmp_path / "history.parquet").write_bytes(b"s3cret-value")
     changed = Redactor(["s3cret-value"]).folder(tmp_path)
-    assert [path.name for path in changed] == ["broken.json", "redis.log", "verdict.json"]
+    assert [path.name for path in changed] == ["broken.json", "redis.log", "shop.properties", "verdict.json"]
     assert (tmp_path / "logs" / "redis.log").read_bytes() == b"\xff user " + MASK.encode() + b"\n"
     assert json.loads((tmp_path / "verdict.json").read_text()) == {"password": MASK, "text": MASK}
     assert (tmp_path / "clean.json").read_text() == '{"a":  1}'

@@ -130,7 +130,22 @@ def test_what_is_found_lies_in_the_text_and_no_text_breaks_it(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["eyJ", 'token="', "password=", "://", "-----BEGIN ", "Bearer ", "cookie: a=", "key: ["]
+    "text",
+    [
+        "eyJ",
+        'token="',
+        "password=",
+        "://",
+        "-----BEGIN ",
+        "Bearer ",
+        "cookie: a=",
+        "key: [",
+        "authorization: ",
+        "password" + "\x1b[0m" * 300,
+        "password:" + " " * 1000,
+        "password=" + "\\" * 1000,
+    ],
+    ids=range(12),
 )
 def test_no_text_takes_long(text):
     began = time.monotonic()

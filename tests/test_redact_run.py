@@ -2,14 +2,21 @@
 
 import base64
 import html
+import io
 import json
 import sys
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
+from rich.console import Console
 
 from workbench import chain
 from workbench.cli import call
+from workbench.cli.project import Project
+from workbench.cli.screen import Screen
+from workbench.execute.ending import Job
+from workbench.redact import Redactor
 
 GIVEN = 'pa/ss+w0rd "of" <ours>'  # a parameter with a secret's name
 OF_ENVIRONMENT = "t0ken/of&the+environment"
@@ -107,6 +114,28 @@ def forms(secret):
     yield base64.b64encode(f"x:{secret}".encode()).decode()[4:-4]
     yield base64.urlsafe_b64encode(secret.encode()).decode()[:-4]
     yield secret.encode().hex()
+
+
+def test_no_error_tells_a_secret(project, monkeypatch, capfd):
+    (project / "torn.yaml").write_text(f'store: x\npassword: "{SAID}\n')
+    (project / "sweep.yaml").write_text(f'notebook: leaky\nmatrix: {{password: ["{SAID}"\n')
+    for arguments in (["run", "leaky", "-f", "torn.yaml"], ["sweep", "sweep.yaml"], ["run", OF_ENVIRONMENT]):
+        assert call(arguments) in (4, 5)
+    monkeypatch.setattr(Project, "find", lambda: (_ for _ in ()).throw(RuntimeError(f"no {OF_ENVIRONMENT}")))
+    assert call(["run", "leaky"]) == 3
+    told = capfd.readouterr().err
+    assert SAID not in told
+    assert OF_ENVIRONMENT not in told
+    assert "torn.yaml is not YAML: found unexpected end of stream in line 3, column 1." in told
+    assert "RuntimeError: no [redacted]" in told
+
+
+def test_a_password_that_is_a_verdict_changes_none_on_the_screen():
+    lines = io.StringIO()
+    screen = Screen(redactor=Redactor.known({"password": "held"}), console=Console(file=lines, width=120))
+    job = Job("small", Path("small.ipynb"), Path("small"))
+    screen.see(job, {"event": "claim", "name": "durable", "verdict": "held", "text": "said held"})
+    assert "● held durable: said [redacted]" in lines.getvalue()
 
 
 def test_nothing_that_a_run_leaves_tells_a_secret(project, monkeypatch, capfd):

@@ -112,12 +112,20 @@ def read_profile(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ParameterError(f"The parameters file {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"The parameters file {path} is not YAML: {' '.join(str(error).split())}") from error
+        raise ParameterError(f"The parameters file {path} is not YAML: {why_no_yaml(error)}.") from error
     if values is None:
         return {}
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ParameterError(f"The parameters file {path} does not hold lines of the form 'name: value'.")
     return values
+
+
+def why_no_yaml(error: Exception) -> str:
+    """What is wrong and where, but not the line itself, in which a secret may stand."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return getattr(error, "reason", None) or type(error).__name__
+    return f"{problem} in line {mark.line + 1}, column {mark.column + 1}"
 
 
 def resolve(

@@ -237,7 +237,7 @@ def call(arguments: list[str]) -> int:
         if type(error).__name__ == "Abort":
             return _say("Interrupted.", Interrupted.exit_code)
         if not hasattr(error, "format_message"):  # what typer raises about the command line has this
-            traceback.print_exc()
+            typer.echo(_clean(traceback.format_exc()), nl=False, err=True)
             return _say("This is a defect of the workbench; the lines above say where.", WorkbenchError.exit_code)
         context = getattr(error, "ctx", None)
         path = getattr(context, "command_path", "workbench")
@@ -249,5 +249,12 @@ def call(arguments: list[str]) -> int:
 
 def _say(message: str, code: int) -> int:
     typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
-    typer.echo(message, err=True)
+    typer.echo(_clean(message), err=True)
     return code
+
+
+def _clean(message: str) -> str:
+    """Without secrets that the environment tells, or that their form gives away."""
+    from workbench.redact import Redactor
+
+    return Redactor.known().text(message)

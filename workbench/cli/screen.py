@@ -36,8 +36,8 @@ class Screen:
     def __init__(self, *, redactor: Redactor, console: Console | None = None) -> None:
         # A pipe has no width: wide enough for a claim and what was measured.
         width = None if sys.stdout.isatty() else 120
-        self._console = console or Console(highlight=False, width=width)
-        self._redact = redactor.text
+        self._console = console or Console(highlight=False, emoji=False, width=width)
+        self._redact, self._clean = redactor.text, redactor.tree
         self._lines: dict[str, _Line] = {}
         self._live: Live | None = None
         self._wide = 0
@@ -58,7 +58,7 @@ class Screen:
     def see(self, job: Job, event: dict[str, Any]) -> None:
         """One event of one notebook."""
         line = self._lines.setdefault(job.name, _Line())
-        event = {key: self._redact(value) if isinstance(value, str) else value for key, value in event.items()}
+        event = self._clean(event)
         match event:
             case {"event": "begin"}:
                 self._say(job, f"[bold]{escape(job.title or job.name)}[/]")

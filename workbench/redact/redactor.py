@@ -16,7 +16,7 @@ from workbench.history.sealed import BEGINNING, seal, unseal
 from workbench.redact import patterns
 from workbench.redact.assigned import MASK
 from workbench.redact.names import is_secret_name
-from workbench.redact.values import Values
+from workbench.redact.values import Values, is_distinct
 
 VARIABLE = "WORKBENCH_SECRETS"
 """Environment variable with secret values, separated by commas or line ends."""
@@ -26,34 +26,39 @@ SHORTEST = 4
 
 _ADDRESS = re.compile(r"://[^\s:/@\"'<>]*:(?P<password>[^\s/@\"'<>]+)@")
 _JSON = {".json", ".ipynb"}
-_TEXTS = {
-    *_JSON, ".jsonl", ".log", ".txt", ".csv", ".tsv", ".yaml", ".yml", ".toml", ".ini", ".conf", ".env", ".md", ".html",
-    ".htm", ".xml", ".svg", ".py", ".sql", ".edn", ".out", ".err",
-}  # fmt: skip
+_TEXTS = {*_JSON, ".jsonl", ".log", ".txt", ".csv", ".html"}
+"""Whatever stands in them; others are texts unless they hold a zero byte."""
+_NO_TEXTS = {".parquet", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf", ".gz", ".zip"}
+_NAMING = frozenset({
+    "cell_type", "checker", "claim", "commit", "event", "fault", "file", "folder", "head", "history", "id", "kind",
+    "language", "link", "name", "notebook", "outcome", "output_type", "run", "scenarios", "services", "sha256", "state",
+    "tags", "verdict", "workload", "workloads",
+})  # fmt: skip
+"""Under which a record, or a notebook, holds the names and sums by which it is read and judged again."""
 
 
 class Redactor:
     """Replaces secrets: known ones in all the forms in which they travel, and others by what they look like."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self._values = Values(value for value in values if len(value) >= SHORTEST)
+        given = {value for value in values if len(value) >= SHORTEST}
+        lines = {line.strip() for value in given if "\n" in value for line in value.splitlines()}
+        self._values = Values(given | {line for line in lines if is_distinct(line) and not line.startswith("-----")})
 
     @classmethod
     def known(cls, parameters: Mapping[str, Any] | None = None) -> Redactor:
         """What this process knows to be secret: parameters and environment variables with a secret's name, passwords
         in those that are addresses, the values in ``WORKBENCH_SECRETS``, and what `workbench.learned` has heard of."""
-        values = {leaf for name, value in (parameters or {}).items() if is_secret_name(name) for leaf in _leaves(value)}
-        addresses = [leaf for value in (parameters or {}).values() for leaf in _leaves(value)] + list(
-            os.environ.values()
-        )
-        values |= {found for text in addresses if "://" in text for found in _passwords(text) if _is_distinct(found)}
+        values = set(_leaves(parameters, named=True))
+        addresses = [*_leaves(parameters), *os.environ.values()]
+        values |= {found for text in addresses if "://" in text for found in _passwords(text) if is_distinct(found)}
         values |= {
             value
             for name, value in os.environ.items()
-            if is_secret_name(name) and name not in (VARIABLE, "PWD") and _is_distinct(value)  # PWD: a folder
+            if is_secret_name(name) and name not in (VARIABLE, "PWD") and is_distinct(value)  # PWD: a folder
         }
         values |= {part.strip() for part in re.split(r"[,\n]", os.environ.get(VARIABLE, ""))}
-        values |= {value for value in learned.known() if _is_distinct(value)}
+        values |= {value for value in learned.known() if is_distinct(value)}
         return cls(values)
 
     def text(self, text: str) -> str:
@@ -71,7 +76,7 @@ class Redactor:
 
     def file(self, path: Path) -> bool:
         """Redact a text file where it stands; says whether anything was replaced. Other files are left alone."""
-        if path.suffix not in _TEXTS or path.is_symlink():
+        if path.is_symlink() or path.suffix in _NO_TEXTS or (path.suffix not in _TEXTS and _is_binary(path)):
             return False
         before = path.read_text(encoding="utf-8", errors="surrogateescape")
         if before.startswith(BEGINNING):
@@ -117,17 +122,31 @@ class _Tree:
         if isinstance(value, str):
             return patterns.mask(self._there.mask(value), self._forms)
         if isinstance(value, Mapping):
-            return {self.clean(str(key)): self._item(str(key), item) for key, item in value.items()}
+            return {self._name(str(key)): self._item(str(key), item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.clean(item) for item in value]
-        if isinstance(value, (int, float)) and str(value) in self._values:
+        if isinstance(value, (int, float)) and is_distinct(str(value)) and str(value) in self._values:
             return MASK
         return value
 
     def _item(self, key: str, item: Any) -> Any:
         if _is_picture(key):
             return item
-        return MASK if isinstance(item, str) and item and is_secret_name(key) else self.clean(item)
+        if key == "left_out" and isinstance(item, Mapping):  # why, by the names of claims: one may be “tokens”
+            return {self._name(str(claim)): self.clean(why) for claim, why in item.items()}
+        if is_secret_name(key) and ((isinstance(item, str) and item) or self._is_known(item)):
+            return MASK
+        if key in _NAMING and isinstance(item, str):
+            return self._name(item)
+        if key in _NAMING and isinstance(item, (list, tuple)):
+            return [self._name(one) if isinstance(one, str) else self.clean(one) for one in item]
+        return self.clean(item)
+
+    def _name(self, name: str) -> str:
+        return patterns.mask(self._there.mask_name(name), self._forms)
+
+    def _is_known(self, item: Any) -> bool:
+        return isinstance(item, (int, float)) and str(item) in self._values
 
 
 def _is_picture(key: str) -> bool:
@@ -149,9 +168,9 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-def _is_distinct(value: str) -> bool:
-    """Not a password like "postgres", which would be found everywhere."""
-    return len(value) >= (16 if value.isalpha() else 8 if value.isdecimal() else 6)
+def _is_binary(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"\0" in file.read(8192)
 
 
 def _passwords(text: str) -> Iterator[str]:
@@ -160,12 +179,13 @@ def _passwords(text: str) -> Iterator[str]:
         yield from {found["password"], unquote(found["password"])}
 
 
-def _leaves(value: Any) -> Iterator[str]:
-    """The texts and numbers in nested lists and mappings."""
+def _leaves(value: Any, *, named: bool = False) -> Iterator[str]:
+    """The texts and numbers in nested lists and mappings; with ``named`` only those somewhere under a secret's name."""
     if isinstance(value, Mapping):
-        value = list(value.values())
-    if isinstance(value, (list, tuple)):
+        for name, item in value.items():
+            yield from _leaves(item, named=named and not is_secret_name(str(name)))
+    elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _leaves(item)
-    elif value and not isinstance(value, bool):
+            yield from _leaves(item, named=named)
+    elif value and not named and not isinstance(value, bool):
         yield str(value)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import UsageError, nearest
+from workbench.parameters import why_no_yaml
 
 KEYS = ("notebook", "profile", "parameters", "matrix", "include", "exclude", "repeat", "show")
 _NUMBER = re.compile(r"[^\s.]+(\.[^\s.]+)+")
@@ -46,7 +47,7 @@ def read_request(path: Path) -> Request:
     except OSError as error:
         raise UsageError(f"The sweep's file {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"The sweep's file {path} is not YAML: {' '.join(str(error).split())}") from error
+        raise UsageError(f"The sweep's file {path} is not YAML: {why_no_yaml(error)}.") from error
     if not isinstance(document, dict) or not document:
         raise UsageError(
             f"The sweep's file {path} holds no sweep. It has lines like 'notebook: tour' and "
