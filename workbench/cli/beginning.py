@@ -98,6 +98,6 @@ def _shown(path: Path) -> Path:
 
 
 def _say(first: str, *rest: str) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, emoji=False, soft_wrap=True)
     for line in (first, *rest):
         console.print(line, markup=False)

@@ -34,7 +34,7 @@ def check(path: Path, *, model: str, within_s: float) -> int:
     except HistoryError as error:
         raise UsageError(str(error)) from error
     finding = linearizable(history, model=model, within_s=within_s, faults=False)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
     console.print(escape(_record(history)))
     console.print(f"[{_COLOURS[finding.verdict]}]{SHAPES[finding.verdict]} {finding.verdict}[/] {escape(finding.text)}")
     if finding.counterexample:

@@ -57,7 +57,7 @@ def _tell(comparison: Comparison) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
     console.print(f"[bold]{comparison.headline}[/]", soft_wrap=True)
     for side, run in zip("AB", (comparison.a, comparison.b), strict=True):
         console.print(f"[dim]{side}[/] {escape(run.folder.name)}", soft_wrap=True)

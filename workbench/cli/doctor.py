@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 def examine() -> int:
     """Print the table; exit code 0, or 3 if something that every experiment needs is missing."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
     with console.status("Trying the services"):
         rows = list(_rows())
     print_rows(console, rows)

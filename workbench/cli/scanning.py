@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from collections import Counter
@@ -22,6 +23,7 @@ ALLOWED = "workbench: not a secret"
 _PLACES = ("notebooks", "parameters", "outputs/gallery")
 _LARGEST = 64 << 20
 _LONGEST = 100
+_NAMED = 5
 _SURELY = "a value known from the environment"
 _MAYBE = ("value under a secret's name", "password in an address")
 _ENTROPY = 2.5
@@ -52,15 +54,25 @@ def scan(
 
     project = Project.find()
     chosen = paths or [project.root / place for place in _PLACES if (project.root / place).exists()]
-    files = list(_files(chosen))
+    texts = {file: _text(file) for file in _files(chosen)}
+    unseen = [_shown(file) for file, text in texts.items() if text is None]
+    files = len(texts) - len(unseen)
     if not files:
-        raise NothingSelected(f"There is no file to look at in {', '.join(map(str, chosen)) or project.root}.")
+        raise NothingSelected(f"There is no text to look at in {', '.join(map(str, chosen)) or project.root}.")
     known = Redactor.known()
-    leaks = [leak for file in files for leak in leaks_in(file, known, bare=_is_bare(file, project.root))]
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+    leaks = [
+        leak
+        for file, text in texts.items()
+        if text is not None
+        for leak in leaks_in(file, text, known, bare=_is_bare(file, project.root))
+    ]
+    console = Console(highlight=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
     for leak in leaks:
         console.print(f"{leak.where}: {leak.kind}{': ' if leak.excerpt else ''}{leak.excerpt}", markup=False)
-    looked = f"{len(files)} file{'s' * (len(files) != 1)}"
+    if unseen:
+        more = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
+        console.print(f"Not looked at, as no text or too large: {', '.join(unseen[:_NAMED])}{more}.", markup=False)
+    looked = f"{files} file{'s' * (files != 1)}"
     if not leaks:
         console.print(f"Nothing found in {looked}.")
         return
@@ -72,18 +84,19 @@ def scan(
     raise typer.Exit(1)
 
 
-def leaks_in(file: Path, known: Redactor, *, bare: bool = False) -> Iterator[Leak]:
-    """What is found in a file; a ``bare`` notebook must have no outputs. Files that are no texts are left out.
-
-    Raises `UsageError` for a file that cannot be read.
-    """
+def _text(file: Path) -> str | None:
+    """What stands in a file; None if it is no text or too large. Raises `UsageError` if it cannot be read."""
     try:
         content = file.read_bytes() if file.stat().st_size <= _LARGEST else b"\0"
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
-    if b"\0" in content[:8192]:
-        return
-    text = content.decode("utf-8", "surrogateescape")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    return None if b"\0" in content[:8192] else content.decode("utf-8-sig", "surrogateescape")
+
+
+def leaks_in(file: Path, text: str, known: Redactor, *, bare: bool = False) -> Iterator[Leak]:
+    """What is found in a file with this text; a ``bare`` notebook must have no outputs."""
     name = _shown(file)
     document = _notebook(text) if file.suffix == ".ipynb" else None
     if document is None:
@@ -162,17 +175,16 @@ def _looks_secret(value: str) -> bool:
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Raises `UsageError` for a path that is not there."""
+    """All but those in hidden folders. Raises `UsageError` for a path that is not there, or neither file nor folder."""
     for path in paths:
-        if not path.exists():
-            raise UsageError(f"{path} is not there.")
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.is_file())
-            yield from (
-                file for file in inside if not any(part.startswith(".") for part in file.parts[len(path.parts) :])
-            )
-        else:
+        if not path.is_dir():
+            if not path.is_file():
+                raise UsageError(f"{path} is {'no file' if path.exists() else 'not there'}.")
             yield path
+            continue
+        for file in sorted(file for file in path.rglob("*") if file.is_file()):
+            if not any(part.startswith(".") for part in file.parent.parts[len(path.parts) :]):
+                yield file
 
 
 def _notebook(text: str) -> dict[str, Any] | None:

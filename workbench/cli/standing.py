@@ -81,7 +81,7 @@ def show(standing: Standing, *, secrets: bool = False) -> None:
 
     from workbench.redact import Redactor
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
     about = standing.about
     since = f" since {about['since']}" if "since" in about else ""
     state = "up" if standing.ready else "starting"

@@ -26,7 +26,7 @@ class SweepScreen:
     """Watches a sweep (`see` takes what is told of its cells)."""
 
     def __init__(self, ledger: Ledger, *, workers: int, redactor: Redactor) -> None:
-        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+        self._console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
         self._ledger, self._workers, self._redact = ledger, workers, redactor.text
         self._of = len(ledger.cells)
         self._todo = len(ledger.waiting)

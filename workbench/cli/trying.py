@@ -47,7 +47,7 @@ def try_system(where: str, *, runtime: str = "embedded") -> int:
     if not tested.own:
         raise UsageError("--system names the file that describes a system of yours: --system shop_system.py.")
     system: Any = tested.services[APP]
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
     console.print(repr(system), markup=False)
     before = os.environ.get(RUN)
     said = ""

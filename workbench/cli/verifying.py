@@ -74,7 +74,7 @@ def _watching() -> Iterator[Callable[[str, str, int, int], None]]:
 def _tell(found: Verified) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
     console.print(found.run.folder.name, style="bold", markup=False)
     for one in found.notes:
         _tell_notebook(console, one)
