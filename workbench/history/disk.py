@@ -44,7 +44,7 @@ def begin(folder: Path, facts: Mapping[str, Any]) -> None:
 
 def facts_of(folder: Path) -> dict[str, Any]:
     """What `begin` wrote down."""
-    record = unseal((folder / RUN).read_text(errors="replace"))
+    record = unseal(whole.read(folder / RUN).decode(errors="replace"))
     return dict(record["facts"]) if record else {}
 
 
@@ -93,7 +93,7 @@ def rows_of(folder: Path, *, handed: Iterable[Row] = ()) -> tuple[list[Row], lis
     ``handed`` are rows that could not be written there. Some of them were open when the file was last written: they
     returned after all, and count once.
     """
-    parts = [scan(path.read_bytes()) for path in sorted(folder.glob("part-*.bin"))]
+    parts = [scan(whole.read(path)) for path in sorted(folder.glob("part-*.bin"))]
     rows = list(handed)
     returned = {(row[0], row[6]) for row in rows}  # client and time of the call: no client calls twice at once
     for part in parts:
@@ -135,7 +135,7 @@ def read(path: Any) -> History:
             "Give the folder of a run, as in outputs/latest/<notebook>/history."
         )
     try:
-        record = unseal((folder / RUN).read_text(errors="replace")) if (folder / RUN).exists() else None
+        record = unseal(whole.read(folder / RUN).decode(errors="replace")) if (folder / RUN).exists() else None
         if record is not None and record["ended"]:
             return _finished(folder, record).recorded_in(folder)
         return _unfinished(folder, record).recorded_in(folder)
@@ -146,7 +146,7 @@ def read(path: Any) -> History:
 def _finished(folder: Path, record: dict[str, Any]) -> History:
     sums = record["file"]
     file = folder / PARQUET
-    columns, lost, damaged = parquet.unpack(file.read_bytes() if file.exists() else b"", sums=sums)
+    columns, lost, damaged = parquet.unpack(whole.read(file) if file.exists() else b"", sums=sums)
     windows = tuple(Window(**window) for window in record["windows"])
     doubts = tuple(Doubt(**doubt) for doubt in record["doubts"])
     facts = {**record["facts"], "path": str(folder)}
@@ -164,7 +164,7 @@ def _unfinished(folder: Path, record: dict[str, Any] | None) -> History:
     if rows or not (folder / PARQUET).exists():
         columns = columns_of(rows)
     else:
-        columns, lost, damaged = parquet.unpack((folder / PARQUET).read_bytes(), sums=None)
+        columns, lost, damaged = parquet.unpack(whole.read(folder / PARQUET), sums=None)
     windows, never, torn = _windows(folder)
     doubts += never
     if record is None:
@@ -188,7 +188,7 @@ def _unfinished(folder: Path, record: dict[str, Any] | None) -> History:
 def windows_of(folder: Path) -> tuple[Window, ...]:
     """The windows of a run, finished or not, without reading its operations. Never raises: () where none are known."""
     try:
-        record = unseal((folder / RUN).read_text(errors="replace")) if (folder / RUN).exists() else None
+        record = unseal(whole.read(folder / RUN).decode(errors="replace")) if (folder / RUN).exists() else None
         if record is not None and record["ended"]:
             return tuple(Window(**window) for window in record["windows"])
         return _windows(folder)[0]
@@ -208,7 +208,7 @@ def _windows(folder: Path) -> tuple[tuple[Window, ...], list[Doubt], int]:
         return (), [], 0
     found: dict[int, dict[str, Any]] = {}
     torn = 0
-    for line in path.read_text(errors="replace").splitlines():
+    for line in whole.read(path).decode(errors="replace").splitlines():
         news = unseal(line)
         if news is None:
             torn += 1

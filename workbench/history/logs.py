@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.history import whole
 from workbench.history.levels import Level, level_of
 from workbench.history.sealed import unseal
 
@@ -141,7 +142,7 @@ def read_arrivals(folder: Path) -> dict[str, Arrived]:
     """By service, from a history's folder; empty if nothing was noted there. What is torn is left out."""
     path = folder / FILE
     found: dict[str, Arrived] = {}
-    for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+    for line in whole.read(path).decode(errors="replace").splitlines() if path.exists() else ():
         record: dict[str, Any] = unseal(line) or {}
         for service, log in record.get("logs", {}).items():
             found.setdefault(service, Arrived(log))
@@ -153,7 +154,7 @@ def read_arrivals(folder: Path) -> dict[str, Arrived]:
 
 def numbered(path: Path, *, most: int = MOST_BYTES) -> Sequence[tuple[int, str]]:
     """The lines of a log with their numbers; only those in the last ``most`` bytes. Raises `OSError`."""
-    with path.open("rb") as file:
+    with whole.opened(path) as file:
         skip = max(0, path.stat().st_size - most)
         before, left = 0, skip
         while left and (block := file.read(min(left, 1 << 20))):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.history import whole
 from workbench.history.columns import Labels
 from workbench.history.sealed import seal, unseal
 
@@ -69,7 +70,7 @@ class Samples:
     def read(cls, folder: Path) -> Samples:
         """Those in a history's folder, also of a run that was killed. Lines that are not whole are left out."""
         path = folder / FILE
-        lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        lines = whole.read(path).decode(errors="replace").splitlines() if path.exists() else []
         return cls.of(record for line in lines if (record := unseal(line)) is not None)
 
     def lines(self) -> str:

@@ -1,12 +1,16 @@
-"""Files of record are there as a whole or not at all, at whatever moment their writer is killed."""
+"""Files of record are there as a whole or not at all, at whatever moment their writer is killed; and only files are
+read as such, whatever a folder from elsewhere holds."""
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import stat
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def write(path: Path, data: bytes | str) -> None:
@@ -21,6 +25,24 @@ def write(path: Path, data: bytes | str) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file for reading. Raises `OSError`, also of a pipe, which would be waited for, and of a device, which has
+    no end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read(path: Path, *, most: int = sys.maxsize) -> bytes:
+    """What stands in a file. Raises `OSError`, also if it is no file, or larger than ``most`` bytes."""
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read()
 
 
 def write_json(path: Path, record: Any) -> None:

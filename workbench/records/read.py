@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from workbench.history import whole
 from workbench.records.facts import facts
 from workbench.records.find import is_run_name
 from workbench.records.promise import unpromised
@@ -19,6 +20,8 @@ SCHEMA = 1
 
 _SIGNS = ("notebook.ipynb", "verdict.json", "environment.json", "services.json", "history", "logs")
 """One of them is in every folder in which a notebook ran, from its first moments on."""
+_MOST_BYTES = 1 << 28
+"""Of a JSON file: what is larger is none of ours, and would not fit into the memory."""
 _BEFORE = "The run ended before this notebook did."
 _AFTER = "The run was cut off after this notebook and before its results were on record."
 _NO_END = "It did not come to its conclusion."
@@ -173,7 +176,7 @@ def _is_newer(document: Mapping[str, Any]) -> bool:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(whole.read(path, most=_MOST_BYTES).decode())
     except (OSError, ValueError, RecursionError):
         return None
 

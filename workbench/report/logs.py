@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.history import Window
+from workbench.history import Window, whole
 from workbench.history.disk import windows_of
 from workbench.history.levels import Level, in_short, level_of
 from workbench.history.logs import Arrived, numbered, read_arrivals
@@ -125,7 +125,7 @@ def collect(folder: Path, redactor: Redactor, *, most: int = MOST_IN_ALL) -> Boo
 def _told(folder: Path) -> Iterator[str]:
     """The logs of all services of all stacks, as ``services.json`` names them."""
     try:
-        stacks = json.loads((folder / "services.json").read_text())
+        stacks = json.loads(whole.read(folder / "services.json"))
     except (OSError, ValueError):
         return
     for stack in stacks if isinstance(stacks, list) else [stacks]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.history import whole
 from workbench.report import ansi
 from workbench.report.markup import inert, shows
 from workbench.report.outline import Heading, Outline
@@ -67,7 +68,7 @@ class Body:
 
 def render(path: Path) -> Body:
     """The notebook in that file. Raises `OSError` or `ValueError` if it cannot be read."""
-    notebook = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    notebook = json.loads(whole.read(path).decode(errors="surrogateescape"))
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise ValueError("it holds no cells")
