@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -117,6 +119,12 @@ def test_pages_are_not_covered_and_what_came_later_is_told(folder):
     assert [(each.file, each.what) for each in chain.beside(folder)] == [("history-2/run.json", "not covered")]
 
 
+def test_nothing_can_be_added_to_a_history_that_was_sealed(folder):
+    (folder / "history" / "samples.jsonl").write_text("{}")
+    assert what(folder) == [("history/samples.jsonl", "added")]
+    assert chain.beside(folder) == []
+
+
 def test_a_log_may_go_on_but_not_become_another(folder):
     log = folder / "logs" / "redis.log"
     log.write_text("ready\nbye\nnow\n")
@@ -148,6 +156,34 @@ def test_files_of_any_name_links_and_what_is_no_file(tmp_path):
     assert what(folder) == [("link", "changed")]
     (folder / "logs" / odd[0]).unlink()
     assert r"line\nend" in str(chain.check(folder)[1])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a device", "link to itself", "folder", "larger than any"])
+def test_what_stands_in_the_place_of_a_chain_is_neither_waited_for_nor_read_without_end(folder, kind):
+    path = folder / "chain.jsonl"
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "larger than any":
+        path.touch()
+        os.truncate(path, 1 << 30)
+    else:
+        path.symlink_to("/dev/zero" if "device" in kind else path.name)
+    assert what(folder) == [("chain.jsonl", "missing")]
+    assert chain.head(folder) is None
+    assert chain.beside(folder) == []
+
+
+def test_folders_may_be_as_deep_as_they_like(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    for _ in range(1100):
+        Path("d").mkdir()
+        os.chdir("d")
+    os.chdir(folder)
+    assert chain.check(folder) == [] == chain.beside(folder)
+    subprocess.run(["rm", "-r", "d"], check=True)  # deeper than Python's own way to remove it goes
 
 
 def test_the_chain_of_a_run_covers_its_notebooks_through_theirs(folder):

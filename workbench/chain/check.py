@@ -6,11 +6,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from workbench.chain.files import FILE, RECORDS, covered, rank, sum_of
 from workbench.chain.write import START, line, link
+from workbench.history import whole
+
+_MOST_BYTES = 1 << 26
+"""Of a chain: that of 250,000 files; what is larger is none."""
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Break:
     """
 
     file: str
-    what: Literal["changed", "missing", "chain torn", "order", "not covered", "grown"]
+    what: Literal["changed", "missing", "added", "chain torn", "order", "not covered", "grown"]
     why: str = ""
 
     def __str__(self) -> str:
@@ -44,17 +49,18 @@ def check(folder: Path) -> list[Break]:
     """What is not as it was sealed; nothing if the folder is whole. Never raises for what it finds there.
 
     A file is only said to be changed where the line that says so is itself bound to the one before it; a torn chain
-    accuses no file. Files that came later are no break (`beside`): the chain promises nothing of them.
+    accuses no file. Files that came later are no break (`beside`), as the chain promises nothing of them, but for those
+    that were added to a history: they would be read with it, and a history is sealed when it is complete.
     """
     try:
-        data = (folder / FILE).read_bytes()
+        lines, follows = _read(folder)
     except FileNotFoundError:
         return [Break(FILE, "missing", "the folder was never sealed, or its chain was removed")]
     except OSError as error:
         return [Break(FILE, "missing", f"it cannot be read ({error.strerror})")]
-    lines = [_parsed(number, text) for number, text in enumerate(_lines(data), 1)]
-    follows = _bound(lines)
-    return [*_torn(lines, follows), *_changed(folder, lines, follows)]
+    torn = list(_torn(lines, follows))
+    added = [] if torn else [Break(file, "added", "its history was complete") for file in _added(folder, lines)]
+    return [*torn, *_changed(folder, lines, follows), *added]
 
 
 def beside(folder: Path) -> list[Break]:
@@ -63,16 +69,24 @@ def beside(folder: Path) -> list[Break]:
     Derived files are not mentioned.
     """
     try:
-        lines = _lines((folder / FILE).read_bytes())
+        lines, _ = _read(folder)
         there = covered(folder)
+        known = {each.file: each.total for each in lines if each is not None}
+        grown = [file for file in there if file in known and _has_grown(folder / file, known[file])]
     except OSError:
         return []
-    known = {each.file: each.total for text in lines if (each := _parsed(0, text)) is not None}
-    grown = [file for file in there if file in known and _has_grown(folder / file, known[file])]
+    later = set(there).difference(known, _added(folder, lines))
     return [
-        *(Break(file, "not covered", "it came after the seal") for file in there if file not in known),
+        *(Break(file, "not covered", "it came after the seal") for file in there if file in later),
         *(Break(file, "grown", "it went on after the seal; what was sealed of it is unchanged") for file in grown),
     ]
+
+
+def _read(folder: Path) -> tuple[list[_Line | None], list[bool]]:
+    """The lines of its chain, and of each whether it is bound to the one before it. Raises `OSError`."""
+    data = whole.read(folder / FILE, most=_MOST_BYTES)
+    lines = [_parsed(number, text) for number, text in enumerate(_lines(data), 1)]
+    return lines, _bound(lines)
 
 
 def _lines(data: bytes) -> list[bytes]:
@@ -135,14 +149,24 @@ def _changed(folder: Path, lines: Sequence[_Line | None], follows: Sequence[bool
                 yield Break(each.file, "changed")
 
 
+def _added(folder: Path, lines: Sequence[_Line | None]) -> list[str]:
+    """What came into a history after the rest of it was sealed."""
+    known = {each.file for each in lines if each is not None}
+    histories = {place for file in known if (place := PurePosixPath(file).parent).name.startswith("history")}
+    try:
+        return [file for file in covered(folder) if file not in known and PurePosixPath(file).parent in histories]
+    except OSError:
+        return []
+
+
 def _has_grown(path: Path, total: str) -> bool:
     """Whether a log is longer than when its sum was ``total``, and begins as it was then: services write on."""
     if path.suffix != ".log" or path.is_symlink():
         return False
     so_far = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            for text in file:
+        with whole.opened(path) as file:
+            while text := file.readline(_PIECE):
                 if so_far.hexdigest() == total:
                     return True
                 so_far.update(text)

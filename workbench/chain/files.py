@@ -25,7 +25,7 @@ def covered(folder: Path) -> list[str]:
     Symbolic links are covered as links, and not followed. What is neither (a pipe, a socket) has no bytes to cover.
     Raises `OSError`.
     """
-    return sorted(_walk(folder, PurePosixPath()), key=rank)
+    return sorted(_walk(folder), key=rank)
 
 
 def rank(file: str) -> tuple[int, bytes]:
@@ -49,18 +49,21 @@ def sum_of(path: Path) -> str | None:
     return total.hexdigest()
 
 
-def _walk(folder: Path, place: PurePosixPath) -> Iterator[str]:
-    entries = list(os.scandir(folder))
-    names = {entry.name for entry in entries}
-    nested = bool(place.parts)
-    if nested and FILE in names:
-        yield str(place / FILE)
-        return
-    pages = DERIVED if not nested or names.intersection(_NOTEBOOK) else frozenset()
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(folder / entry.name, place / entry.name)
-        elif (entry.is_symlink() or entry.is_file(follow_symlinks=False)) and not (
-            entry.name in pages or (not nested and entry.name == FILE)
-        ):
-            yield str(place / entry.name)
+def _walk(folder: Path) -> Iterator[str]:
+    places = [PurePosixPath()]
+    while places:
+        place = places.pop()
+        entries = list(os.scandir(folder / place))
+        names = {entry.name for entry in entries}
+        nested = bool(place.parts)
+        if nested and FILE in names:
+            yield str(place / FILE)
+            continue
+        pages = DERIVED if not nested or names.intersection(_NOTEBOOK) else frozenset()
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                places.append(place / entry.name)
+            elif (entry.is_symlink() or entry.is_file(follow_symlinks=False)) and not (
+                entry.name in pages or (not nested and entry.name == FILE)
+            ):
+                yield str(place / entry.name)

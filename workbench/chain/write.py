@@ -45,7 +45,7 @@ def head(folder: Path) -> str | None:
     It is compared with nothing: that is what `check` does.
     """
     try:
-        with (folder / FILE).open("rb") as file:
+        with whole.opened(folder / FILE) as file:
             file.seek(max(0, file.seek(0, 2) - _LONGEST_LINE))
             last = file.read().rpartition(b"\n")[0].rpartition(b"\n")[2]
         found = json.loads(last)["link"]
