@@ -1,6 +1,7 @@
 """`workbench verify`: a run held against its seal and its own history: whole, changed, cut off, of another version."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -106,7 +107,9 @@ def test_a_run_is_confirmed_with_its_notebooks_by_name_and_as_a_whole(run, capfd
 def test_the_head_that_was_noted_tells_a_forger(run, capfd):
     noted = chain.head(run)
     assert call(["verify", str(run), "--head", noted[:12].upper()]) == 0
+    assert "The head is the one that was noted" in capfd.readouterr().out
     assert call(["verify", str(run), "--head", chain.head(run / "tour")]) == 0
+    assert "The head of tour alone is the one that was noted" in capfd.readouterr().out
     edit(run / "tour" / "environment.json", lambda it: it["parameters"].update(clients=800))
     chain.write(run / "tour")
     chain.write(run)
@@ -152,6 +155,76 @@ def test_a_verdict_that_its_history_does_not_say_is_found_though_the_chain_was_m
     assert "the verdict on record is held, and judged again it is refuted" in verify(run).claims[1].why
 
 
+def test_a_chain_that_the_results_know_and_that_is_gone_was_removed(run):
+    for path in (run / "chain.jsonl", run / "tour" / "chain.jsonl"):
+        path.unlink()
+    found = verify(run)
+    assert [str(each) for each in found.breaks] == ["tour/chain.jsonl: missing, results.json names its head"]
+    assert found.exit_code == 1
+
+
+def test_without_the_chain_of_the_run_alone_nothing_is_confirmed(run):
+    (run / "chain.jsonl").unlink()
+    found = verify(run)
+    assert (found.exit_code, found.breaks) == (6, []) and "the run has no chain" in found.sentence
+
+
+ENTRY = ("notebooks", 0)
+
+
+@pytest.mark.parametrize(
+    ("where", "change", "told"),
+    [
+        ((*ENTRY, "claims"), lambda it: it.append({"name": "more", "verdict": "held"}), "claim does not agree"),
+        ((*ENTRY, "claims"), lambda it: it.pop(), "claim does not agree"),
+        ((*ENTRY, "claims", 1), lambda it: it.update(text="All is well."), "claim does not agree"),
+        ((*ENTRY, "claims", 1), lambda it: it.update(verdict="held"), "claim does not agree"),
+        (ENTRY, lambda it: it.update(verdict="held"), "it says held of tour, and not of all its claims"),
+        ((), lambda it: it.update(summary={"held": 3}), "its summary says 3 held, and its notebooks 2"),
+        ((), lambda it: (it.update(exit_code=0), it["notebooks"][0].update(exit_code=1)), "its exit code is 0"),
+    ],
+)
+def test_results_that_say_more_than_the_records_are_found_though_the_chain_was_made_anew(run, where, change, told):
+    def at(document):
+        for part in where:
+            document = document[part]
+        change(document)
+
+    edit(run / "results.json", at)
+    chain.write(run)
+    found = verify(run)
+    assert found.exit_code == 1
+    assert told in found.sentence
+
+
+def test_a_record_that_promises_more_than_its_claims_is_found_though_the_chain_was_made_anew(run):
+    edit(run / "tour" / "verdict.json", lambda it: it.update(verdict="held"))
+    seal(run)
+    assert "tour/verdict.json: changed, it says held, and not of all its claims" in verify(run).sentence
+
+
+def test_what_the_results_do_not_know_and_what_claims_nothing_is_not_confirmed(run):
+    shutil.copytree(run / "tour", run / "late")
+    found = verify(run)
+    assert found.exit_code == 6 and "late: the run's results do not know it" in found.sentence
+    shutil.rmtree(run / "late")
+    edit(run / "tour" / "verdict.json", lambda it: it["claims"].clear())
+    edit(run / "results.json", lambda it: it["notebooks"][0]["claims"].clear())
+    seal(run)
+    found = verify(run)
+    assert found.exit_code == 6 and "it states no claim" in found.sentence
+
+
+@pytest.mark.parametrize("file", ["results.json", "chain.jsonl", "tour/verdict.json", "tour/history/run.json"])
+def test_what_is_no_file_is_neither_waited_for_nor_read_without_end(run, file):
+    (run / file).unlink()
+    os.mkfifo(run / file)
+    assert verify(run).exit_code == 1
+    (run / file).unlink()
+    (run / file).symlink_to("/dev/zero")
+    assert verify(run).exit_code == 1
+
+
 def test_pages_may_come_and_go(run):
     for place in (run, run / "tour"):
         for name in ("index.html", "report.html", "report.pdf", "junit.xml", "summary.md"):
@@ -161,6 +234,7 @@ def test_pages_may_come_and_go(run):
     found = verify(run)
     assert found.exit_code == 0
     assert [each.file for each in found.notes[0].seal.beside] == ["notes.txt"]
+    assert found.sentence.endswith("1 file came later and is not part of it.")
 
 
 def test_a_run_that_was_cut_off_is_neither_confirmed_nor_contradicted(run, capfd):
@@ -177,6 +251,7 @@ def test_an_old_run_has_no_chain_and_claims_that_cannot_be_judged_again(run, cap
     for path in (run / "chain.jsonl", run / "tour" / "chain.jsonl"):
         path.unlink()
     edit(run / "tour" / "verdict.json", lambda it: [claim.pop("derivation") for claim in it["claims"]])
+    edit(run / "results.json", lambda it: it["notebooks"][0].pop("head"))
     assert call(["verify", str(run)]) == 6
     shown = " ".join(capfd.readouterr().out.split())
     assert shown.count("cannot be confirmed: how its finding came to be is not on record") == 3

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from workbench.evidence.code import code
 from workbench.history import History
 from workbench.records import Claim, Note, Run, read_json, read_run
 from workbench.verify.judging import Again, judge_again
+from workbench.verify.listed import claims_of, contradictions, entry_of, promises_more, told_otherwise
 
 SHORTEST_HEAD = 12
 """Digits of a head that was noted elsewhere: fewer could be met by trying."""
@@ -46,7 +48,7 @@ class Seal:
 
     @classmethod
     def of(cls, folder: Path) -> Seal:
-        if not (folder / chain.FILE).exists():
+        if not os.path.lexists(folder / chain.FILE):
             return cls(None, ())
         return cls(chain.head(folder), tuple(chain.check(folder)), tuple(chain.beside(folder)))
 
@@ -64,6 +66,8 @@ class Checked:
     claims: tuple[Judged, ...]
     unsure: tuple[str, ...] = ()
     """Why not all of it can be confirmed, a clause each."""
+    promises_more: bool = False
+    """Whether its record says held as a whole, and not of all its claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +90,15 @@ class Verified:
         for one in self.notes:
             at = "" if self.seal is None else f"{one.note.folder.name}/"
             own += [Break(f"{at}{each.file}", each.what, each.why) for each in one.seal.breaks]
-            listed = _entry(self.run, one.note).get("head")
-            if isinstance(listed, str) and one.seal.head not in (None, listed):
+            if one.promises_more:
+                own.append(Break(f"{at}verdict.json", "changed", "it says held, and not of all its claims"))
+            listed = entry_of(self.run, one.note).get("head")
+            gone = isinstance(listed, str) and not one.seal.sealed
+            if gone and all(each.file != f"{at}{chain.FILE}" for each in own):
+                own.append(Break(f"{at}{chain.FILE}", "missing", "results.json names its head"))
+            elif isinstance(listed, str) and one.seal.head not in (None, listed):
                 own.append(Break(f"{at}{chain.FILE}", "changed", "results.json names another head"))
-        return own
+        return own + [Break("results.json", "changed", why) for why in contradictions(self.run.results)]
 
     @property
     def claims(self) -> list[Judged]:
@@ -98,10 +107,15 @@ class Verified:
     @property
     def meets_noted(self) -> bool | None:
         """Whether the head that was noted is this one, or that of a notebook; ``None`` if none was."""
-        if not self.noted:
-            return None
-        seals = [*([self.seal] if self.seal else []), *(one.seal for one in self.notes)]
-        return any(seal.head is not None and seal.head.startswith(self.noted) for seal in seals)
+        return bool(self._noted_of) if self.noted else None
+
+    @property
+    def _noted_of(self) -> str:
+        """Whose head the noted one is, for a sentence; "" if it is none here."""
+        if self.seal is not None and (self.seal.head or "").startswith(self.noted):
+            return "The head"
+        found = [one.note.name for one in self.notes if (one.seal.head or "").startswith(self.noted)]
+        return f"The head of {', '.join(found)} alone" if found and self.seal else "The head" if found else ""
 
     @property
     def unsure(self) -> list[str]:
@@ -137,7 +151,7 @@ class Verified:
         if self.meets_noted is False:
             told.append(f"Its head is not the one that was noted ({self.noted}): it is another record.")
         if differ := [claim.name for claim in self.claims if claim.state == "differs"]:
-            told.append(f"Judged again, {_count(len(differ), 'claim')} came out otherwise: {', '.join(differ)}.")
+            told.append(f"{_count(len(differ), 'claim')} {_do(differ)} not agree with the record: {', '.join(differ)}.")
         if told and (good := sum(claim.state == "agrees" for claim in self.claims)):
             told.append(f"The history as it is now agrees with {_count(good, 'claim')}.")
         if self.unsure:
@@ -145,8 +159,11 @@ class Verified:
         if not told:
             claims = _count(len(self.claims), "claim")
             told.append(f"Nothing was changed since it was sealed, and judged again {claims} came out the same.")
+            seals = [one.seal for one in self.notes] + ([self.seal] if self.seal else [])
+            if later := sum(each.what == "not covered" for seal in seals for each in seal.beside):
+                told.append(f"{_count(later, 'file')} came later and {'are' if later > 1 else 'is'} not part of it.")
         if self.meets_noted:
-            told.append("The head is the one that was noted.")
+            told.append(f"{self._noted_of} is the one that was noted.")
         return " ".join(told)
 
 
@@ -166,47 +183,57 @@ def verify(folder: Path, *, noted: str = "", watch: Watch | None = None) -> Veri
     if not run.notes:
         raise UsageError(f"{folder} holds no run: neither a results.json nor a notebook's folder is in it.")
     seal = None if run.by_hand else Seal.of(folder)
-    raw = [_claims(note) for note in run.notes]
+    documents = [read_json(note.folder / "verdict.json") for note in run.notes]
+    raw = [_claims(document, note) for document, note in zip(documents, run.notes, strict=True)]
     total, before = sum(map(len, raw)), 0
     checked = []
-    for note, claims in zip(run.notes, raw, strict=True):
+    for note, document, claims in zip(run.notes, documents, raw, strict=True):
         judged, histories = [], dict[Path, History]()
         for number, (stored, claim) in enumerate(claims, before):
             if watch is not None:
                 watch(note.name, claim.name, number, total)
             again = judge_again(stored, note.folder, histories=histories)
-            judged.append(_judged(again, claim, note, listed=_listed(run, note, claim.name)))
+            judged.append(_judged(again, claim, note, otherwise=_otherwise(run, note, stored, claim)))
+        if document:
+            judged += _stated_nowhere_else(run, note, [claim.name for _, claim in claims])
         before += len(claims)
         of_note = Seal.of(note.folder)
-        checked.append(Checked(note, of_note, tuple(judged), tuple(_unsure(note, of_note, run))))
+        unsure = tuple(_unsure(note, of_note, run))
+        checked.append(Checked(note, of_note, tuple(judged), unsure, promises_more=promises_more(document)))
     return Verified(run, tuple(checked), seal, noted, _other_code(run))
 
 
-def _claims(note: Note) -> list[tuple[Mapping[str, Any], Claim]]:
+def _claims(document: Mapping[str, Any], note: Note) -> list[tuple[Mapping[str, Any], Claim]]:
     """Each claim as it stands in its file, and as it is read."""
-    found = read_json(note.folder / "verdict.json").get("claims")
+    found = document.get("claims")
     stored = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
     return list(zip(stored, note.claims, strict=False))
 
 
-def _entry(run: Run, note: Note) -> Mapping[str, Any]:
-    """What ``results.json`` says of a notebook."""
-    entries = run.results.get("notebooks")
-    found = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
-    return next((one for one in found if note.folder.name in (one.get("folder"), one.get("name"))), {})
+def _otherwise(run: Run, note: Note, stored: Mapping[str, Any], claim: Claim) -> str:
+    """What the results of the run say otherwise of a claim; "" if nothing."""
+    listed = claims_of(entry_of(run, note))
+    if listed is None:
+        return ""
+    if claim.name not in listed:
+        return "results.json does not state it"
+    return told_otherwise(listed[claim.name], stored, verdict=claim.verdict)
 
 
-def _listed(run: Run, note: Note, name: str) -> str:
-    """The verdict of a claim as ``results.json`` has it; "" if it has none."""
-    claims = _entry(run, note).get("claims")
-    found = [one for one in claims if isinstance(one, dict)] if isinstance(claims, list) else []
-    return next((str(one.get("verdict", "")) for one in found if one.get("name") == name), "")
+def _stated_nowhere_else(run: Run, note: Note, names: Collection[str]) -> list[Judged]:
+    """Claims that stand in the results of the run, and not in the notebook's own record."""
+    listed = claims_of(entry_of(run, note)) or {}
+    return [
+        Judged(name, str(one.get("verdict", "")), "differs", "results.json states it, and verdict.json does not")
+        for name, one in listed.items()
+        if name not in names
+    ]
 
 
-def _judged(again: Again, claim: Claim, note: Note, *, listed: str) -> Judged:
+def _judged(again: Again, claim: Claim, note: Note, *, otherwise: str) -> Judged:
     name = claim.name or claim.sentence
-    if listed not in ("", claim.verdict):
-        return Judged(name, claim.verdict, "differs", f"results.json says {listed}, and verdict.json {claim.verdict}")
+    if otherwise:
+        return Judged(name, claim.verdict, "differs", otherwise)
     if again.agrees is None or (again.agrees is False and note.newer):
         return Judged(name, claim.verdict, "unsure", again.why)
     if again.agrees is False:
@@ -220,6 +247,10 @@ def _judged(again: Again, claim: Claim, note: Note, *, listed: str) -> Judged:
 def _unsure(note: Note, seal: Seal, run: Run) -> Iterator[str]:
     if note.newer:
         yield f"it {_NEWER}"
+    if run.whole and run.results and not entry_of(run, note):
+        yield "the run's results do not know it"
+    if note.concluded and not note.claims:
+        yield "it states no claim"
     if not note.concluded:
         yield "it did not come to its conclusion, and what held until then is unknown"
     if not seal.sealed and run.whole:
@@ -241,6 +272,10 @@ def _other_code(run: Run) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _do(names: list[str]) -> str:
+    return "do" if len(names) != 1 else "does"
 
 
 def _some(texts: list[str], most: int = 3) -> str:
