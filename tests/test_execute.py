@@ -118,7 +118,10 @@ def test_a_notebook_that_broke_off_is_not_held_though_its_claims_are(tmp_path, k
     assert chain.check(tmp_path) == []
 
 
-@pytest.mark.parametrize("text", ["", "{ torn", "[]", '{"concluded": true}', '{"claims": [], "concluded": true}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{ torn", "[]", '{"concluded": true}', '{"claims": 7, "concluded": true}', '{"claims": [{"verdict": []}]}'],
+)
 def test_a_torn_or_empty_record_is_never_a_success(tmp_path, text):
     (tmp_path / "verdict.json").write_text(text)
     ended = judge(Job("n", tmp_path / "n.ipynb", tmp_path), None, seconds=1)

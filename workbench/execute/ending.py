@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Literal
 
 from workbench import chain, errors
 from workbench.history import whole
-from workbench.records import unpromised
+from workbench.records import read_json, unpromised
 from workbench.redact import Redactor
 
 VERDICT_FILE = "verdict.json"
@@ -101,8 +100,9 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     to its conclusion promises nothing: what held until then is unknown as well, and it is never a success. What it
     refuted stays refuted.
     """
-    document = _read(job.folder / VERDICT_FILE)
-    claims = [claim for claim in document.get("claims", ()) if isinstance(claim, dict)]
+    document = read_json(job.folder / VERDICT_FILE)
+    found = document.get("claims")
+    claims = [claim for claim in found if isinstance(claim, dict)] if isinstance(found, list) else []
     concluded = document.get("concluded") is True and (failure is None or failure.ename in _LAST_WORDS)
     if failure is not None:
         code = _code(failure)
@@ -119,7 +119,7 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     else:
         code, reason = _EXIT_CODE[_merge([claim.get("verdict") for claim in claims])], ""
     for claim in claims:
-        if claim.get("verdict") not in _EXIT_CODE:
+        if claim.get("verdict") not in list(_EXIT_CODE):  # which also a list is not in
             claim["verdict"] = "unknown"
             claim["text"] = f"Not decided: {_SHORTLY[failure.kind] if failure else 'the notebook ended before'}."
     claims = claims if concluded else list(map(unpromised, claims))
@@ -170,11 +170,3 @@ def _merge(verdicts: list[Any]) -> str:
     if "refuted" in verdicts:
         return "refuted"
     return "held" if verdicts and all(verdict == "held" for verdict in verdicts) else "unknown"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return document if isinstance(document, dict) else {}
