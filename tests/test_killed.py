@@ -20,7 +20,6 @@ from workbench.verify import verify
 CELLS = [
     """
 import os, signal, threading, time
-import psutil
 from workbench import Appends, Evidence, History, Stack, durable, run
 from workbench.history import Operation, Window
 
@@ -28,6 +27,7 @@ def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 def drivers():
+    import psutil
     family = psutil.Process().children(recursive=True)
     return [one for one in family if "workbench.driver" in " ".join(one.cmdline())]
 
@@ -74,39 +74,40 @@ evidence.conclude()
 ]
 
 COMMANDS = """
-import json, os, resource, signal, sys
+import json, os, resource, shutil, sys
 from pathlib import Path
 from workbench import chain, report, results
 from workbench.cli import call, running
 from workbench.execute import ending, engine, many
 from workbench.report import notebook
 
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
+keep = results.keep
 
 def fill(*given, **named):
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     return keep(*given, **named)
 
+def left(how, act):
+    def copy_before(*given, **named):
+        shutil.copytree(Path("outputs/full_results"), Path("outputs", how), symlinks=True)
+        return act(*given, **named)
+    return copy_before
+
 def command(how, names):
     os.environ["WORKBENCH_OUTPUTS"] = str(Path("outputs", how).absolute())
-    if how == "settling":
-        many.judge = die
-    if how == "sealing":
-        ending.chain.write = die
-    if how == "results":
-        results.keep = die
     if how == "full_results":
-        results.keep = fill
+        many.judge = left("settling", many.judge)
+        ending.chain.write = left("sealing", ending.chain.write)
+        results.keep = left("results", fill)
     os._exit(call(["run", *names, "-n", "4"]))
 
-keep = results.keep
 pids = {how: os.fork() or command(how, names) for how, names in json.loads(sys.argv[1]).items()}
 Path("pids.json").write_text(json.dumps(pids))
 codes = {how: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for how, pid in pids.items()}
 Path("codes.json").write_text(json.dumps(codes))
 """
-"""Many a ``workbench run`` at once; what they need is imported once."""
+"""Many a ``workbench run`` at once; what they need is imported once. A runner that is killed, and has no kernel any
+more, leaves what is on disk at this moment: of one that comes to its end that is copied, at each moment of interest."""
 
 
 def write(notebooks: Path, name: str, *, where: str) -> None:
@@ -133,7 +134,7 @@ def write(notebooks: Path, name: str, *, where: str) -> None:
 
 IN_KERNEL = ["first_cell", "in_run", "concluding", "driver"]
 """One runner runs them side by side: it survives them all."""
-BY_ITSELF = ["settling", "sealing", "results", "full_results"]
+AT_ITS_END = ["settling", "sealing", "results", "full_results"]
 FROM_OUTSIDE = {"starting": "begin", "wait_in_run": "run", "wait_decided": "claim", "full_in_run": "run"}
 """Until which event of its notebook the runner lives."""
 
@@ -145,9 +146,9 @@ def killed(tmp_path_factory):
     (home / "notebooks").mkdir()
     for name in IN_KERNEL:
         write(home / "notebooks", name, where=name)
-    for name in (*BY_ITSELF, *FROM_OUTSIDE):
+    for name in ("full_results", *FROM_OUTSIDE):
         write(home / "notebooks", name, where="wait_in_run" if name == "full_in_run" else name)
-    wanted = {"kernels": IN_KERNEL} | {name: [name] for name in (*FROM_OUTSIDE, *BY_ITSELF)}
+    wanted = {"kernels": IN_KERNEL} | {name: [name] for name in (*FROM_OUTSIDE, "full_results")}
     env = {name: value for name, value in os.environ.items() if name != "WORKBENCH_RUN"}
     command = [sys.executable, "-c", COMMANDS, json.dumps(wanted)]
     commands = subprocess.Popen(command, cwd=home, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -167,8 +168,8 @@ def killed(tmp_path_factory):
         commands.wait()
     codes = json.loads((home / "codes.json").read_text())
     assert codes["kernels"] == codes["full_in_run"] == codes["full_results"] == 3, shown
-    assert {codes[name] for name in ("starting", "wait_in_run", "settling", "sealing", "results")} == {-9}, shown
-    return {name: outputs_of(home, name) for name in wanted}
+    assert {codes[name] for name in ("starting", "wait_in_run", "wait_decided")} == {-9}, shown
+    return {name: outputs_of(home, name) for name in (*wanted, *AT_ITS_END)}
 
 
 def outputs_of(home: Path, how: str) -> Path:
@@ -193,7 +194,7 @@ def fill_up(runner: psutil.Process) -> None:
                 process.send_signal(signal.SIGKILL)  # the run is to end before its minute is over
 
 
-@pytest.mark.parametrize("where", [*FROM_OUTSIDE, *BY_ITSELF])
+@pytest.mark.parametrize("where", [*FROM_OUTSIDE, *AT_ITS_END])
 def test_a_run_that_was_cut_off_is_readable_and_nothing_in_it_is_held(killed, where):
     run = read_run(killed[where])
     (note,) = run.notes
@@ -201,7 +202,7 @@ def test_a_run_that_was_cut_off_is_readable_and_nothing_in_it_is_held(killed, wh
     assert {claim.verdict for claim in note.claims} <= {"unknown"}
     assert len(note.claims) == (0 if where == "starting" else 2)
     page = report.write(killed[where]).read_text()
-    assert where in page
+    assert note.title in page
     verified = verify(killed[where])
     assert verified.exit_code == 6
     assert "cut off before it was sealed" in verified.sentence
