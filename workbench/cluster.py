@@ -9,6 +9,7 @@ client.close()
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -63,17 +64,25 @@ def connect(address: str, *, timeout_s: float = CONNECT_S) -> Client:
         ) from error
     if alone:  # what goes wrong is told by our errors; its own log would stand beside them, with tracebacks
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL + 1)
+    client = Client.__new__(Client)  # held here also when it fails in its making
     try:
         with warnings.catch_warnings():  # which packages differ that are not ours is nobody's business here
             warnings.simplefilter("ignore")
-            return Client(  # type: ignore[no-untyped-call]
-                address.strip(), timeout=timeout_s, set_as_default=False, asynchronous=False, name="workbench"
+            client.__init__(  # type: ignore[misc]
+                address.strip().rstrip("/"),
+                timeout=timeout_s,
+                set_as_default=False,
+                asynchronous=False,
+                name="workbench",
             )
+            return client
     except (ValueError, TypeError) as error:
+        _end(client)
         raise UsageError(
             f"{address!r} is no address of a scheduler: {error}. It looks like tcp://10.0.0.5:8786."
         ) from error
     except Exception as error:  # nobody is there, or somebody who speaks another language
+        _end(client)
         raise ServiceError(
             f"No scheduler answers at {address} within {timeout_s:g} s: {_first(error)}. Start one with "
             "`dask scheduler`, and give the address that it prints."
@@ -134,6 +143,12 @@ def within(seconds: float, ask: Callable[[], T], *, late: str) -> T:
     if error is not None:
         raise error
     return answer  # type: ignore[return-value]
+
+
+def _end(client: Client) -> None:
+    """Of one that was not made to its end: or it would wait at the end of this process for its loop, and complain."""
+    with contextlib.suppress(Exception):
+        within(2.0, lambda: client.close(timeout=1), late="It does not end.")  # type: ignore[no-untyped-call]
 
 
 def _check(worker: Worker, seen: dict[str, Any], mine: dict[str, Any]) -> None:

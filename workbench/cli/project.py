@@ -193,6 +193,13 @@ class Project:
         latest = self.outputs / "latest"
         if not latest.is_dir():
             raise NothingSelected(f"Nothing was red last time: there is no run in {self.outputs} yet.")
+        if (latest / "sweep.json").exists():
+            name = latest.resolve().name
+            raise UsageError(
+                f"The last run, {name}, is a sweep, whose cells differ by their parameters; without them a notebook is "
+                f"another experiment. Cells without an ending: workbench sweep --resume {name}. One that is red, once "
+                f"more: workbench replay {name}/CELL"
+            )
         red = red_in(latest)
         if not red:
             raise NothingSelected(

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from workbench import chain, report
 from workbench.cli.screen import _bar, _mark, _near
-from workbench.cli.sweeping import spoken
+from workbench.cli.sweeping import counted, spoken
 from workbench.redact import Redactor
 from workbench.sweeps import Sweep
 from workbench.sweeps.ledger import Ending, Ledger, again
@@ -39,7 +39,7 @@ class SweepScreen:
         """While cells are executed."""
         before = self._of - self._todo
         done = f" ({before:,} have their ending from before)" if before else ""
-        self._console.print(f"{_count(self._todo, 'cell')} on {_count(self._workers, 'worker')}{done}")
+        self._console.print(f"{counted(self._todo, 'cell')} on {counted(self._workers, 'worker')}{done}")
         if not self._console.is_terminal or os.environ.get("CI"):
             yield
             return
@@ -80,7 +80,7 @@ class SweepScreen:
         left = sum(map(again, entries))
         if left:
             self._console.print(
-                f"{left:,} of {_count(self._of, 'cell')} without an ending that counts. Go on with: "
+                f"{left:,} of {counted(self._of, 'cell')} without an ending that counts. Go on with: "
                 f"[bold]workbench sweep --resume {escape(folder.name)}[/]",
                 soft_wrap=True,
             )
@@ -100,7 +100,3 @@ class SweepScreen:
             left = (self._todo - self._ended) * self._took / self._ended / max(self._workers, 1)
             told += f" · about {spoken(left)} left"
         return Text(told, "dim")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"

@@ -44,7 +44,12 @@ def sweep(
         ),
     ] = None,
     cluster: Annotated[
-        str | None, typer.Option("--cluster", metavar="ADDRESS", help="Run the cells on a Dask cluster: its scheduler.")
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Run the cells on a Dask cluster that you trust like this machine: its scheduler.",
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help=f"Do not ask about more than {MANY} cells.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the cells.")] = False,
@@ -111,15 +116,23 @@ def _start(project: Project, file: Path, *, yes: bool, dry_run: bool, **options:
     _try_runtimes(cells)
     with _connected(options.pop("cluster"), options) as runner:
         ledger = conduct.begin(project.outputs, request, cells, books, digest=digest)
-        return _conduct(project, ledger.folder, ledger, books, environment=environment, runner=runner, **options)
+        with conduct.alone(ledger.folder):
+            return _conduct(project, ledger.folder, ledger, books, environment=environment, runner=runner, **options)
 
 
 def _go_on(project: Project, resume: str, **options: Any) -> int:
     from workbench.records import find_run
     from workbench.sweeps import conduct
-    from workbench.sweeps.ledger import Ledger
 
     folder = find_run(resume, outputs=project.outputs)
+    with conduct.alone(folder):
+        return _go_on_in(folder, project, **options)
+
+
+def _go_on_in(folder: Path, project: Project, **options: Any) -> int:
+    from workbench.sweeps import conduct
+    from workbench.sweeps.ledger import Ledger
+
     document = conduct.reopen(folder)
     request = document.get("request", {})
     environment = _allowed(
@@ -132,6 +145,12 @@ def _go_on(project: Project, resume: str, **options: Any) -> int:
     for cell in document["cells"]:  # as their types want them: an infinite number is a text in JSON
         cell["parameters"] = {name: types[cell["notebook"]][name].check(v) for name, v in cell["parameters"].items()}
     ledger = Ledger(folder, document)
+    if conduct.rewritten(document):
+        typer.echo(
+            f"{document['file']} has changed since this sweep began, which goes on with the cells that it began with. "
+            f"For those that the file asks for now: workbench sweep {document['file']}",
+            err=True,
+        )
     if not ledger.waiting:
         typer.echo(f"Every cell of {folder.name} has its ending; there is nothing to go on with.")
     with _connected(options.pop("cluster"), options) as runner:
@@ -188,7 +207,7 @@ def _connected(cluster: str | None, options: Mapping[str, Any]) -> Any:
     """What runs the cells, as a context."""
     from workbench.sweeps.runners import here, there
 
-    return there(cluster) if cluster else here(workers=options["workers"])
+    return here(workers=options["workers"]) if cluster is None else there(cluster)
 
 
 def _book(project: Project, name: str) -> Book:
@@ -242,7 +261,7 @@ def _estimate(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], wo
     defaults = {book: {p.name: p.default for p in given} for book, given in parameters.items()}
     runs = [{**defaults[cell.notebook], **cell.parameters}.get("duration_s", 0) for cell in cells]
     seconds = sum(FIXED_S + (run if isinstance(run, int | float) else 0) for run in runs) / workers
-    return f"{len(cells):,} cells on {workers} workers: at least {spoken(seconds)}"
+    return f"{counted(len(cells), 'cell')} on {counted(workers, 'worker')}: at least {spoken(seconds)}"
 
 
 def _ask(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers: int, *, file: Path) -> None:
@@ -251,6 +270,11 @@ def _ask(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers
         raise UsageError(f"{file} asks for {said}. Nothing was started. If that is meant, give --yes.")
     if not typer.confirm(f"{file} asks for {said}. Start?", err=True):
         raise UsageError("Nothing was started.")
+
+
+def counted(number: int, what: str) -> str:
+    """``1 cell``, ``1,200 cells``."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def spoken(seconds: float) -> str:

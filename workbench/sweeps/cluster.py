@@ -3,6 +3,9 @@
 Each cell is a task for one worker, given to it when it has a thread free: so it is known which cell a worker that died
 had. Such a cell is lost and not given to another one by itself: one that kills its worker would kill them all.
 No file system is shared: the text of the notebook goes with the task, and the folder that it leaves comes back.
+
+A cluster is trusted as this machine is: it gets the parameters, secrets too, and what it answers is a pickle, which can
+run code here. That a folder is unpacked with care (`packing`) guards against accidents, not against its owner.
 """
 
 from __future__ import annotations
@@ -175,7 +178,7 @@ class Cluster:
             if "refused" in answer:
                 return self._died(given)
             unpack(answer["packed"], Path(given.task["folder"]))
-            return replace(Ending(**answer["ending"]), where=given.worker.name)
+            return replace(Ending(**answer["ending"]), id=name, where=given.worker.name)
         except Exception as error:
             reason = f"The cell did not come back from {given.worker}: {type(error).__name__}: {error}"
             return self._broke(given, reason)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
+import json
+import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from workbench import chain, report, results, trends
+from workbench.chain.files import DERIVED
 from workbench.errors import NotebookError, UsageError
 from workbench.execute.ending import overall
 from workbench.execute.folder import new_run_folder, point_latest
@@ -52,6 +57,7 @@ def begin(outputs: Path, request: Request, cells: Sequence[Cell], books: Sequenc
     document = {
         "schema": SCHEMA,
         "file": request.file,
+        "file_sha256": _sum(Path(request.file)),
         "request": request.as_json(),
         "digest": digest,
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -73,6 +79,28 @@ def begin(outputs: Path, request: Request, cells: Sequence[Cell], books: Sequenc
     return ledger
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else goes on with this sweep meanwhile; whatever way this process ends, the next one may.
+
+    Raises `UsageError` if somebody does already.
+    """
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"The sweep in {folder} is being run by another process, and two would take each other's cells away. "
+                "Wait for its end, or interrupt it there (Ctrl-C) and resume it then."
+            ) from None
+        except OSError:  # a file system without locks: as good as it gets
+            pass
+        yield
+    finally:
+        os.close(lock)
+
+
 def reopen(folder: Path) -> dict[str, Any]:
     """The document of a sweep that is to go on.
 
@@ -87,13 +115,19 @@ def reopen(folder: Path) -> dict[str, Any]:
             f"The sweep in {folder} was made by a newer workbench (schema {document.get('schema')}, here {SCHEMA}): "
             "go on with that one."
         )
-    masked = [str(cell["id"]) for cell in cells if MASK in map(str, cell.get("parameters", {}).values())]
+    masked = [str(cell["id"]) for cell in cells if MASK in json.dumps(cell.get("parameters"), ensure_ascii=False)]
     if masked:
         raise UsageError(
             f"The sweep in {folder} was given secrets, and they are not kept: its cells ({masked[0]}, …) cannot be run "
             f"from its record. Start it anew: workbench sweep {document.get('file')}"
         )
     return document
+
+
+def rewritten(document: Mapping[str, Any]) -> bool:
+    """Whether the file of a sweep is there and no longer says what it said when the sweep began."""
+    now = _sum(Path(str(document.get("file"))))
+    return bool(now) and now != document.get("file_sha256", now)
 
 
 def same_books(folder: Path, document: Mapping[str, Any], books: Sequence[Book]) -> None:
@@ -129,7 +163,7 @@ def conduct(
     for name in names:
         if (folder / name).exists():
             shutil.rmtree(folder / name)
-    for old in (chain.FILE, results.FILE, SUMMARY):  # of the run before; now it goes on
+    for old in (chain.FILE, results.FILE, SUMMARY, *DERIVED):  # of the run before; now it goes on
         (folder / old).unlink(missing_ok=True)
     ledger.begin(names)
     point_latest(folder)
@@ -152,12 +186,9 @@ def conduct(
     codes = []
     for entry in ledger.cells.values():
         if entry["state"] in ("waiting", "running"):
-            entry |= {"state": "not run", "reason": entry.get("reason") or "The sweep was interrupted before."}
-            codes.append(2 if asked else 3)
-        elif entry["state"] == "not run":
-            codes.append(3)
-        else:
-            codes.append(entry["exit_code"])
+            reason = entry.get("reason") or "The sweep was interrupted before."
+            entry |= {"state": "not run", "verdict": "unknown", "exit_code": 2 if asked else 3, "reason": reason}
+        codes.append(entry["exit_code"])
     code = 2 if asked and ledger.waiting else overall(codes)
     ledger.save()
     wrong = []
@@ -166,19 +197,21 @@ def conduct(
             write_summary(folder)
         except NotebookError as error:
             wrong.append(str(error))
-    entries = [_entry(folder, entry, books[entry["notebook"]]) for entry in ledger.cells.values() if _ran(entry)]
+    entries = [_entry(folder, entry, books[entry["notebook"]]) for entry in ledger.cells.values()]
     told = results.Told(command, str(ledger.document["began"]), time.monotonic() - since, code)
     results.keep(folder, entries, told, redactor=redactor)
     chain.write(folder)  # the record is complete; what follows is derived from it
-    if entries:
-        results.write_derived(folder)
-        report.write(folder)
+    results.write_derived(folder)
+    report.write(folder)
     trends.refresh(outputs, root=root)
     return code, wrong
 
 
-def _ran(entry: Mapping[str, Any]) -> bool:
-    return entry["state"] in ("concluded", "broke", "interrupted")
+def _sum(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _task(
@@ -215,8 +248,8 @@ def _entry(folder: Path, entry: Mapping[str, Any], book: Book) -> dict[str, Any]
         "parameters": entry["parameters"],
         "verdict": entry["verdict"],
         "exit_code": entry["exit_code"],
-        "reason": entry["reason"],
-        "seconds": entry["seconds"],
+        "reason": f"Not run. {entry['reason']}" if entry["state"] == "not run" else entry["reason"],
+        "seconds": entry["seconds"] or 0.0,
         "claims": [claim for claim in claims if isinstance(claim, dict)],
     }
 

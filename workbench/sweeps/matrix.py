@@ -63,6 +63,7 @@ def expand(
     given = Given(f"{request.file}, parameters", request.parameters).without(guard.RESERVED)
     for name, values in resolve(notebooks, [given]).items():
         base[name] |= values
+    _check_values(request, {name: value for one in base.values() for name, value in one.items()})
     used: set[int] = set()
     drafts: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
     for notebook, parameters in notebooks.items():
@@ -110,6 +111,12 @@ def _check_names(request: Request, notebooks: Mapping[str, Sequence[Parameter]])
                     f"{request.file}, {place}: '{name}' is a secret by its name, and what differs between cells stands "
                     "in names of folders and in pictures. Give it under 'parameters'."
                 )
+    for at, one in enumerate(request.include):
+        if not any({p.name for p in parameters} >= one.keys() for parameters in notebooks.values()):
+            raise ParameterError(
+                f"{request.file}, include[{at}]: {', '.join(one)} are parameters of different notebooks; a cell is one "
+                "notebook, so this one would never run. Give a cell for each."
+            )
     both = [name for name in request.matrix if name in request.parameters]
     if both:
         raise UsageError(
@@ -120,6 +127,31 @@ def _check_names(request: Request, notebooks: Mapping[str, Sequence[Parameter]])
             f"{request.file}: 'repeat' counts the seed up, so it cannot be in matrix or include as well. "
             "Give the first seed under 'parameters'."
         )
+
+
+def _check_values(request: Request, base: Mapping[str, Any]) -> None:
+    """Cells go to workers as JSON, and what differs between them stands in names: what cannot be there is refused."""
+    varied = [
+        *((f"matrix.{name}", value) for name, values in request.matrix.items() for value in values),
+        *((f"include[{at}].{name}", value) for at, one in enumerate(request.include) for name, value in one.items()),
+    ]
+    for place, value in [*((f"parameters.{name}", value) for name, value in base.items()), *varied]:
+        try:
+            same = repr(json.loads(json.dumps(value))) == repr(value)
+        except (TypeError, ValueError, RecursionError):
+            same = False
+        if not same:
+            raise ParameterError(
+                f"{request.file}, {place}: it is a {type(value).__name__} that no worker can be given as it is. In "
+                "YAML dates and times need quotes to be texts, and so do the names of a mapping."
+            )
+    redactor = Redactor.known(base)
+    for place, value in varied:
+        if redactor.text(shown(value)) != shown(value):
+            raise ParameterError(
+                f"{request.file}, {place}: the value looks like a secret or holds one, and what differs between cells "
+                "stands in names of folders and in pictures. Give it under 'parameters'."
+            )
 
 
 def _of(
@@ -154,7 +186,8 @@ def _of(
     excluded = fitting("exclude", request.exclude)
     defaults = {name: parameter.default for name, parameter in declared.items()}
     varied: list[dict[str, Any]] = []
-    if axes or not request.include:
+    included = fitting("include", request.include)
+    if axes or not included:
         for combination in itertools.product(*axes.values()):
             one = dict(zip(axes, combination, strict=True))
             whole = {**defaults, **base, **one}
@@ -163,7 +196,7 @@ def _of(
             if not out:
                 varied.append(one)
     seen = [{**defaults, **base, **one} for one in varied] if request.include else []
-    for at, one in fitting("include", request.include):
+    for at, one in included:
         whole = {**defaults, **base, **one}
         if whole in seen:
             raise ParameterError(f"{request.file}: include[{at}] = {one!r} is a cell of the sweep already.")
@@ -184,7 +217,7 @@ def _of(
 
 
 def _same(value: Any, others: Sequence[Any]) -> bool:
-    return any(value == other and type(value) is type(other) for other in others)
+    return any(shown(value) == shown(other) and type(value) is type(other) for other in others)
 
 
 def _ids(drafts: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
