@@ -128,7 +128,16 @@ def main(runner: int, connection_file: str) -> None:
         os._exit(1)
     from ipykernel.kernelapp import IPKernelApp
 
-    IPKernelApp.launch_instance(
+    class App(IPKernelApp):
+        def close(self) -> None:
+            # After the request to shut down, this thread waits for the one that publishes, ten seconds if it has gone:
+            # so it goes first.
+            if self.control_thread and self.control_thread.is_alive():
+                self.control_thread.stop()
+                self.control_thread.join()
+            super().close()  # type: ignore[no-untyped-call]
+
+    App.launch_instance(
         [
             "-f",
             connection_file,
