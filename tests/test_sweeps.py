@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,14 @@ from hypothesis import strategies as st
 
 from workbench import chain, cli, schemas
 from workbench.errors import NothingSelected, ParameterError, UsageError, WorkbenchError
-from workbench.parameters import declared
+from workbench.parameters import Parameter, declared
 from workbench.plots import heat
+from workbench.records import read_run
+from workbench.redact import MASK
 from workbench.report import imports
-from workbench.sweeps import Sweep
+from workbench.sweeps import Sweep, conduct
 from workbench.sweeps.finding import finding
+from workbench.sweeps.ledger import Ledger
 from workbench.sweeps.matrix import LONGEST, digest, expand
 from workbench.sweeps.packing import pack, unpack
 from workbench.sweeps.request import read_request
@@ -111,6 +115,9 @@ def test_repetitions_count_the_seed_up(tmp_path):
         ({"matrix": {"size": [1]}, "show": ["durable"]}, UsageError, "CLAIM.NUMBER"),
         ({"parameters": {"size": 1}}, UsageError, "nothing is swept"),
         ({"notebook": ["cell", "cell"], "matrix": {"size": [1]}}, UsageError, "names one twice"),
+        ({"matrix": {"size": [math.nan, math.nan]}}, ParameterError, "matrix.size has nan twice"),
+        ({"matrix": {"how": [date(2026, 1, 2)]}}, ParameterError, "In YAML dates and times need quotes"),
+        ({"matrix": {"how": ["redis://:hunter2hunter2@host"]}}, ParameterError, "looks like a secret"),
         ({"matrix": {"size": list(range(400)), "wait_s": list(range(400))}}, UsageError, "160,000 cells"),
     ],
 )
@@ -118,6 +125,25 @@ def test_what_makes_no_sense_is_said_before_anything_starts(tmp_path, document, 
     with pytest.raises(kind, match=re.escape(said)) as caught:
         cells(tmp_path, **document)
     assert "sizes.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["matrix: {size: [1]}\nmatrix: {size: [2]}", "matrix: {size: [1], size: [2]}"])
+def test_a_name_that_yaml_would_forget_is_refused(tmp_path, text):
+    (tmp_path / "sizes.yaml").write_text(f"notebook: cell\n{text}\n")
+    with pytest.raises(UsageError, match="stands twice in one mapping in line"):
+        read_request(tmp_path / "sizes.yaml")
+
+
+def test_of_two_notebooks_each_runs_and_no_cell_is_dropped(tmp_path):
+    books = {"a": [Parameter("x", "int", 1)], "b": [Parameter("y", "int", 1)]}
+
+    def ids(**document):
+        return [cell.id for cell in expand(read_request(asked(tmp_path, notebook=["a", "b"], **document)), books)]
+
+    assert ids(matrix={"x": [1, 2]}) == ["a-x=1", "a-x=2", "b"]
+    assert ids(matrix={"x": [1]}, include=[{"x": 9}]) == ["a-x=1", "a-x=9", "b"]
+    with pytest.raises(ParameterError, match="this one would never run"):
+        ids(matrix={"x": [1]}, include=[{"x": 9, "y": 9}])
 
 
 @pytest.mark.parametrize(
@@ -159,12 +185,14 @@ def test_heat_maps_say_their_cells_in_words():
     "given",
     [
         [("a", {"x": 1}), ("a", {"x": 2}), ("b", {"y": 1}), ("b", {"y": 2})],
-        [("a", {"x": x, "y": y}) for x in range(13) for y in range(14)],
+        [("a", {"x": x, "y": y}) for x in range(3) for y in range(3)],
         [("a", {"x": 1, "y": "n"}), ("a", {"x": 2})],
         [("a", {})],
     ],
 )
-def test_no_picture_leaves_a_cell_out(tmp_path, given):
+def test_no_picture_leaves_a_cell_out(tmp_path, monkeypatch, given):
+    monkeypatch.setattr(heat, "MOST_COLUMNS", 2)  # neither axis of the second one fits
+    monkeypatch.setattr(heat, "MOST_ROWS", 4)
     entries = [
         {"id": f"c{at}", "notebook": book, "parameters": values, "state": "concluded", "verdict": "held"}
         for at, (book, values) in enumerate(given)
@@ -211,6 +239,15 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
+SAME = {
+    "cell-how=held": ("concluded", "held"),
+    "cell-how=refuted": ("concluded", "refuted"),
+    "cell-how=unknown": ("concluded", "unknown"),
+    "cell-how=dies": ("broke", "unknown"),
+}
+"""What becomes of these cells wherever they run."""
+
+
 def command(*arguments, **options):
     return subprocess.run([WORKBENCH, "sweep", *map(str, arguments)], capture_output=True, text=True, **options)
 
@@ -228,37 +265,45 @@ def test_a_dry_run_lists_and_many_cells_are_asked_about(project, capsys):
     listed = capsys.readouterr()
     assert len(listed.out.splitlines()) == 201
     assert "201 cells" in listed.err
-    done = command(file, stdin=subprocess.DEVNULL)
-    assert done.returncode == 4
-    assert "asks for 201 cells" in done.stderr
-    assert "--yes" in done.stderr
+    assert cli.call(["sweep", str(file)]) == 4
+    told = capsys.readouterr().err
+    assert "asks for 201 cells" in told
+    assert "--yes" in told
+    assert cli.call(["sweep", str(file), "--cluster", ""]) == 4
     assert not (project / "outputs").exists()
     assert cli.call(["sweep"]) == cli.call(["sweep", str(file), "--resume", "latest"]) == 4
 
 
-def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again(project):
+def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again(project, capsys):
     file = asked(
         project,
+        notebook=["cell", "killed"],  # the second asks a real Redis
         parameters={"marks": str(project / "marks")},
-        matrix={"how": ["held", "refuted", "unknown", "dies", "kills"]},
-        include=[{"how": "held", "size": 2.5}, {"how": "dies", "size": math.inf}],
-        show=["durable.size_share", "durable.nothing"],
+        matrix={"how": ["held", "refuted", "unknown", "dies", "kills"], "appendonly": ["no"]},
+        include=[{"how": "dies", "size": math.inf}],
+        show=["durable.size_share", "durable.lost_share"],
     )
     done = command(file, "-n", 2)
     assert done.returncode == 3, done.stdout + done.stderr  # broke stands before refuted
     run = project / "outputs/latest"
     before = ledger(project)
     said = {name: (c["state"], c["verdict"]) for name, c in before.items()}
-    assert said["cell-how=refuted"] == ("concluded", "refuted")
-    assert said["cell-how=unknown"] == ("concluded", "unknown")
-    assert said["cell-how=dies"] == said["cell-how=kills"] == ("broke", "unknown")
+    assert {name: one for name, one in said.items() if "size" not in name and "kills" not in name} == {
+        **SAME,
+        "killed-appendonly=no": ("concluded", "refuted"),
+    }
+    assert said["cell-how=kills"] == ("broke", "unknown")
     assert "SIGKILL" in before["cell-how=kills"]["reason"]
     assert "workbench sweep --resume" in done.stdout
     assert json.loads((run / "results.json").read_text())["summary"]["notebooks"] == 7
     assert chain.check(run) == []
+    assert cli.call(["run", "--failed"]) == 4
+    assert "is a sweep, whose cells differ by their parameters" in capsys.readouterr().err
 
+    file.write_text(file.read_text() + "repeat: 2\n")
     done = command("--resume", run.resolve().name)
     assert done.returncode == 1, done.stdout + done.stderr
+    assert "has changed since this sweep began" in done.stderr
     after = ledger(project)
     assert {c["state"] for c in after.values()} == {"concluded"}
     kept = [name for name, c in before.items() if c["state"] == "concluded"]
@@ -268,65 +313,62 @@ def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again
     assert all(chain.check(run / name) == [] for name in after)
     for name, text in (("index.html", "The summary of this sweep"), ("report.html", "What became of the cells")):
         assert text in (run / name).read_text()
+    assert run.resolve().name in (project / "outputs/index.html").read_text()
 
     sweep = Sweep.read(run)
-    assert sweep.finding == "7 cells: 1 refuted, with how=refuted; 1 unknown, 5 held"
-    frame = sweep.frame()
-    assert frame.set_index("cell").loc["cell-how=held-size=2.5", "durable.size_share"] == pytest.approx(1 / 3.5)
-    assert "2.5, dies: –" in sweep.verdicts().alt.splitlines()
+    assert sweep.finding == "7 cells: 2 refuted; 1 unknown, 4 held"
+    frame = sweep.frame().set_index("cell")
+    assert frame.loc["cell-how=held", "durable.size_share"] == pytest.approx(1 / 2)
+    assert 0 < frame.loc["killed-appendonly=no", "durable.lost_share"] <= 1
+    assert "–, –, killed: ✕ refuted" in sweep.verdicts().alt.splitlines()
     with pytest.raises(UsageError, match=re.escape("did you mean 'durable.size'")):
         sweep.number("durable.sise")
     summary = json.loads((run / "summary.ipynb").read_text())
     outputs = [out for cell in summary["cells"] for out in cell.get("outputs", ())]
     alts = [out["metadata"]["image/png"]["alt"] for out in outputs if "image/png" in out.get("data", {})]
-    assert alts[0].startswith("7 cells: 1 refuted")
+    assert alts[0].startswith("7 cells: 2 refuted")
     assert alts[1].startswith("Size share (durable) is 0% to 50%")
-    assert "No cell has measured `durable.nothing`" in json.dumps(summary)
-    prose = "".join("".join(cell["source"]) for cell in summary["cells"] if cell["cell_type"] == "markdown")
-    assert "28.6" not in prose
+    assert alts[2].startswith("Lost share (durable) is ")
 
 
-def test_a_runner_that_is_killed_or_interrupted_loses_only_what_ran(project):
-    file = asked(project, matrix={"size": [1.0, 2.0, 3.0, 4.0]}, parameters={"wait_s": 1.0})
+def test_a_runner_that_is_killed_or_interrupted_loses_only_what_ran(project, capsys):
+    file = asked(project, matrix={"size": [1.0, 2.0, 3.0]}, parameters={"wait_s": 1.0})
     runner = subprocess.Popen([WORKBENCH, "sweep", file, "-n", "1"], stdout=subprocess.DEVNULL)
     until(lambda: (project / "outputs/latest").exists() and states(project)[:2] == ["concluded", "running"])
+    assert cli.call(["sweep", "--resume", "latest"]) == 4
+    assert "is being run by another process" in capsys.readouterr().err
     runner.kill()
     runner.wait()
     first = ledger(project)["cell-size=1.0"]
-    time.sleep(0.5)
-    assert not processes(project)
+    until(lambda: not processes(project), within_s=3)
 
     again = subprocess.Popen([WORKBENCH, "sweep", "--resume", "latest", "-n", "1"], stdout=subprocess.PIPE, text=True)
-    until(lambda: states(project)[:3] == ["concluded", "concluded", "running"])
+    until(lambda: states(project)[:2] == ["concluded", "running"])
     time.sleep(0.9)  # into the cell that waits
     again.send_signal(signal.SIGINT)
     shown, _ = again.communicate(timeout=30)
     assert again.returncode == 2
-    assert states(project) == ["concluded", "concluded", "interrupted", "not run"]
+    assert states(project) == ["concluded", "interrupted", "not run"]
     assert "workbench sweep --resume" in shown
     assert not processes(project)
-    assert chain.check(project / "outputs/latest") == []
+    run = project / "outputs/latest"
+    assert chain.check(run) == []
+    assert read_run(run).headline == "The claim held, yet 2 of 3 notebooks broke off"
+    assert "Not run. The sweep was interrupted before." in (run / "junit.xml").read_text()
 
-    assert command("--resume", "latest", "-n", 2).returncode == 0
-    assert states(project) == ["concluded"] * 4
+    document = conduct.reopen(run)
+    assert Ledger(run, document).waiting == ["cell-size=2.0", "cell-size=3.0"]
     assert ledger(project)["cell-size=1.0"] == first
+    document["cells"][0]["parameters"]["how"] = f"redis://:{MASK}@host"
+    (run / "sweep.json").write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="was given secrets, and they are not kept"):
+        conduct.reopen(run)
+    document["cells"][0]["parameters"]["how"] = "held"
+    (run / "sweep.json").write_text(json.dumps(document))
     notebook = project / "notebooks/cell.ipynb"
     notebook.write_text(notebook.read_text().replace("The end", "Another end"))
-    done = command("--resume", "latest")
-    assert done.returncode == 4
-    assert "has changed since" in done.stderr
-
-
-def test_a_sweep_with_a_real_redis_finds_the_setting_that_loses(project):
-    file = project / "setting.yaml"
-    matrix = {"appendonly": ["yes", "no"]}
-    file.write_text(yaml.safe_dump({"notebook": "killed", "matrix": matrix, "show": ["durable.lost_share"]}))
-    done = command(file)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "2 cells: 1 refuted, with appendonly=no; 1 held" in done.stdout
-    sweep = Sweep.read(project / "outputs/latest")
-    assert "most with appendonly=no" in sweep.number("durable.lost_share").alt
-    assert math.isclose(sweep.frame()["durable.lost_share"].min(), 0)
+    assert cli.call(["sweep", "--resume", "latest"]) == 4
+    assert "has changed since" in capsys.readouterr().err
 
 
 def states(project):

@@ -12,6 +12,8 @@ from workbench.errors import UsageError, nearest
 from workbench.parameters import why_no_yaml
 
 KEYS = ("notebook", "profile", "parameters", "matrix", "include", "exclude", "repeat", "show")
+MOST_LETTERS = 4 << 20
+"""Of a sweep's file; as many as make more cells than there may be."""
 _NUMBER = re.compile(r"[^\s.]+(\.[^\s.]+)+")
 
 
@@ -43,7 +45,11 @@ def read_request(path: Path) -> Request:
     import yaml
 
     try:
-        document = yaml.safe_load(path.read_text())
+        with path.open() as file:
+            text = file.read(MOST_LETTERS + 1)
+        if len(text) > MOST_LETTERS:
+            raise UsageError(f"The sweep's file {path} is larger than {MOST_LETTERS >> 20} MiB; write several sweeps.")
+        document = _load(text)
     except OSError as error:
         raise UsageError(f"The sweep's file {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -75,6 +81,24 @@ def read_request(path: Path) -> Request:
             "'repeat' with a number above 1."
         )
     return request
+
+
+def _load(text: str) -> Any:
+    """YAML; a name that a mapping has twice is an error, too: the first of them would be forgotten in silence."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            names: set[str] = set()
+            for key, _ in node.value:
+                if isinstance(key.value, str) and key.value in names:
+                    raise yaml.constructor.ConstructorError(
+                        problem=f"'{key.value}' stands twice in one mapping", problem_mark=key.start_mark
+                    )
+                names.add(str(key.value))
+            return super().construct_mapping(node, deep)
+
+    return yaml.load(text, Loader)
 
 
 class _Reader:
