@@ -167,6 +167,7 @@ def killed(tmp_path_factory):
             process.kill()
         commands.wait()
     codes = json.loads((home / "codes.json").read_text())
+    assert "was destroyed" not in shown, "what asyncio says of a loop that nobody closed"
     assert codes["kernels"] == codes["full_in_run"] == codes["full_results"] == 3, shown
     assert {codes[name] for name in ("starting", "wait_in_run", "wait_decided")} == {-9}, shown
     return {name: outputs_of(home, name) for name in (*wanted, *AT_ITS_END)}

@@ -82,7 +82,8 @@ class Screen:
             case {"event": "service", "name": name, "state": "died"}:
                 self._say(job, f"[{STYLES['refuted']}]{escape(str(name))} died[/]")
             case {"event": "claim", "name": name, "verdict": verdict}:
-                self._say(job, f"{_mark(verdict)} {escape(name)}: {escape(str(event.get('text', '')))}")
+                so_far = " so far" if verdict == "held" else ""  # until its notebook comes to its conclusion
+                self._say(job, f"{_mark(verdict)}{so_far} {escape(name)}: {escape(str(event.get('text', '')))}")
             case {"event": "note", "text": text}:
                 self._say(job, escape(str(text)))
             case {"event": "end", "ended": Ended() as ended}:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -94,11 +94,11 @@ class Evidence:
                 f"The claim {replaced[0]} was decided already ({self._claims[replaced[0]].verdict}); a claim is "
                 "decided once. State two claims for two findings."
             )
-        for name, finding in findings.items():
-            self._set(name, finding)
+        self._set(findings)
         self._concluded = False
         (self.folder / chain.FILE).unlink(missing_ok=True)  # concluded before, by someone who now goes on
         self._write()
+        self._tell(findings)
         self._update()
         return Decided(tuple(findings.items()), replaced, {name: self.left_out[name] for name in aside})
 
@@ -108,12 +108,12 @@ class Evidence:
         Claims that were never decided become unknown. Raises, once for all claims, `ServiceExited` if a service died
         unasked, else `ClaimRefuted`, else `ClaimUnknown`; if all held it returns a sentence with the folder.
         """
-        for claim in self.claims:
-            if claim.finding is None:
-                self._set(claim.name, NEVER_DECIDED)
+        open_ = [claim.name for claim in self.claims if claim.finding is None]
+        self._set(dict.fromkeys(open_, NEVER_DECIDED))
         self._concluded = True
         self._write_environment()
         self._write()
+        self._tell(open_)
         self._seal()
         self._update()
         if self.verdict == "held":
@@ -145,9 +145,13 @@ class Evidence:
                 f"decide({name}=durable(history))."
             )
 
-    def _set(self, name: str, finding: Finding) -> None:
-        self._claims[name] = replace(self._claims[name], finding=finding)
-        progress.tell("claim", name=name, verdict=finding.verdict, text=self._redact.text(finding.text))
+    def _set(self, findings: Mapping[str, Finding]) -> None:
+        self._claims |= {name: replace(self._claims[name], finding=finding) for name, finding in findings.items()}
+
+    def _tell(self, names: Iterable[str]) -> None:
+        """Whoever watches hears of claims when they are on record, and not before."""
+        for claim in map(self._claims.__getitem__, names):
+            progress.tell("claim", name=claim.name, verdict=claim.verdict, text=self._redact.text(claim.text))
 
     def _error(self) -> WorkbenchError:
         count = len(self._claims)

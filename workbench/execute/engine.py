@@ -56,9 +56,11 @@ def run_notebook(job: Job, kernel: Kernel, *, cell_timeout_s: float, ear: Ear, t
     except RuntimeError as error:  # of the client: the kernel never answered
         return reasons.died(kernel, where=f"its first moments ({error})")
     finally:
-        client.shut_down()
-        manager.notebook_complete()
-        ensure_event_loop().close()  # made for this thread by the client
+        try:
+            client.shut_down()
+            manager.notebook_complete()
+        finally:
+            _close(ensure_event_loop())  # made for this thread by the client
     return None
 
 
@@ -166,6 +168,15 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
 
     shut_down = run_sync(_shut_down)
     """Let an overdue cell heal, and the kernel say goodbye."""
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Also what the client left waiting there when it broke off, of which asyncio would complain to whoever watches."""
+    if waiting := asyncio.all_tasks(loop):
+        for task in waiting:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+    loop.close()
 
 
 def _error(failure: Failure) -> Any:
