@@ -128,6 +128,14 @@ def test_a_torn_or_empty_record_is_never_a_success(tmp_path, text):
     assert (ended.verdict, ended.exit_code) == ("unknown", 3)
 
 
+def test_what_cannot_be_kept_is_not_promised(tmp_path):
+    (tmp_path / "verdict.json").write_text(json.dumps({"claims": [HELD], "concluded": True}))
+    (tmp_path / f".verdict.json.{os.getpid()}").mkdir()  # in the way, as a full disk is
+    ended = judge(Job("n", tmp_path / "n.ipynb", tmp_path), None, seconds=1)
+    assert (ended.verdict, ended.exit_code, ended.claims[0]["verdict"]) == ("unknown", 3, "unknown")
+    assert ended.reason.startswith("verdict.json could not be written and sealed: ")
+
+
 def test_a_death_that_a_cell_did_not_want_to_hear_of_is_heard(tmp_path):
     record = {"claims": [{**HELD, "verdict": "unknown"}], "concluded": True, "exit_code": 3}
     (tmp_path / "verdict.json").write_text(json.dumps(record))

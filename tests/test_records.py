@@ -71,6 +71,18 @@ def test_results_that_know_less_than_a_file_are_believed(run):
         assert (note.verdict, note.claims[0].verdict, note.reason) == ("unknown", "unknown", "No space.")
 
 
+@pytest.mark.parametrize("claims", [[HELD], []])
+def test_who_broke_off_or_claims_nothing_is_not_held_whatever_stands_there(run, claims):
+    write(run / "tour", *claims, concluded=not claims)
+    assert read_run(run).notes[0].verdict == "unknown"
+    (run / "results.json").write_text(json.dumps({"notebooks": [{"folder": "tour", "verdict": "held"}]}))
+    (note,) = read_run(run).notes
+    assert (note.verdict, [claim.verdict for claim in note.claims]) == ("unknown", ["unknown"] * len(claims))
+    (run / "tour" / "verdict.json").write_text(json.dumps({"claims": [HELD], "concluded": True, "verdict": "held"}))
+    (run / "results.json").write_text(json.dumps({"notebooks": [{"folder": "tour", "reason": "A service ended."}]}))
+    assert read_run(run).notes[0].verdict == "unknown"
+
+
 def test_a_run_made_by_hand_is_one_notebook_in_its_own_folder(tmp_path):
     folder = write(tmp_path / "20260102T030405Z-by-hand-abcdef", HELD, notebook="explore")
     found = read_run(folder)

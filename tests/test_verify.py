@@ -163,6 +163,24 @@ def test_a_chain_that_the_results_know_and_that_is_gone_was_removed(run):
     assert found.exit_code == 1
 
 
+def test_without_its_chain_a_run_by_hand_is_not_confirmed(by_hand):
+    (by_hand / "chain.jsonl").unlink()
+    found = verify(by_hand)
+    assert (found.exit_code, len(found.unsure)) == (6, 1) and "it has no chain" in found.sentence
+
+
+def test_of_several_runs_what_was_changed_counts_before_what_is_not_known(run, by_hand):
+    (by_hand / "chain.jsonl").unlink()
+    (run / "tour" / "environment.json").unlink()
+    assert call(["verify", str(by_hand), str(run), str(by_hand)]) == 1
+
+
+def test_what_was_masked_in_the_results_alone_is_no_contradiction(run):
+    edit(run / "results.json", lambda it: it["notebooks"][0]["claims"][0].update(text="All [redacted] are there."))
+    chain.write(run)
+    assert verify(run).exit_code == 0
+
+
 def test_without_the_chain_of_the_run_alone_nothing_is_confirmed(run):
     (run / "chain.jsonl").unlink()
     found = verify(run)

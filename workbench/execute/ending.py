@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -143,8 +142,6 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
 
 def _not_kept(ended: Ended, error: OSError) -> Ended:
     """What is not on record, and sealed, is not promised either."""
-    with contextlib.suppress(OSError):
-        (ended.job.folder / chain.FILE).unlink(missing_ok=True)
     why = f"{VERDICT_FILE} could not be written and sealed: {error.strerror}."
     return replace(
         ended,

@@ -120,11 +120,11 @@ def _note(folder: Path, entry: Mapping[str, Any], *, reason: str | None) -> Note
 
 
 def _verdict(stated: str, claims: Iterable[Claim], *, sure: bool) -> str:
-    """Never more than its claims say, nor held by a notebook that broke off."""
+    """Never more than its claims say, nor held by a notebook that broke off or claims nothing."""
     found = {claim.verdict for claim in claims}
     if "refuted" in found or stated == "refuted":
         return "refuted"
-    return "held" if stated == "held" and sure and found <= {"held"} else "unknown"
+    return "held" if stated == "held" and sure and found == {"held"} else "unknown"
 
 
 def _claim(claim: Mapping[str, Any]) -> Claim:
