@@ -36,7 +36,8 @@ def verify(
 
     0: whole, and every claim agrees. 1: something was changed, or a verdict does not agree. 6: nothing contradicts, and
     not all can be confirmed (cut off, no chain). The chain has no key: it finds damage and carelessness. Who forges a
-    whole chain is found out by the head, if it was noted elsewhere.
+    whole chain is found out by the head, if it was noted elsewhere. Pages are not covered: 'workbench report' makes
+    them anew from the record.
     """
     from workbench.cli.project import Project
     from workbench.records import find_run
