@@ -131,6 +131,16 @@ def test_of_a_long_log_what_matters_is_shown_and_the_rest_is_counted(folder, mon
     assert " more of app</code>" in read(folder / "report.html")[0]
 
 
+@pytest.mark.parametrize("name", ["../../secret.txt", "/etc/passwd", "link.log", "..", "../../logs/secret.txt"])
+def test_no_file_outside_of_the_folder_reaches_the_page(folder, name):
+    (folder.parent / "logs").mkdir()
+    for secret in (folder.parent / "secret.txt", folder.parent / "logs" / "secret.txt"):
+        secret.write_text("an error of root\n")
+    (folder / "logs" / "link.log").symlink_to(folder.parent / "secret.txt")
+    (folder / "services.json").write_text(json.dumps({"redis": {"log": name}}))
+    assert collect(folder, NONE) is None
+
+
 def test_secrets_do_not_reach_the_page(folder, monkeypatch):
     monkeypatch.setenv("WORKBENCH_SECRETS", "open-sesame")
     ran(folder, "history", {"app": [(0.5, "login with open-sesame to redis://:hunter2@127.0.0.1")]})

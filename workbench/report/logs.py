@@ -100,7 +100,10 @@ def runs_of(folder: Path) -> list[Path]:
 
 
 def collect(folder: Path, redactor: Redactor, *, most: int = MOST_IN_ALL) -> Book | None:
-    """The logs in a notebook's folder, at most so many bytes of them; None if no service left any."""
+    """The logs in a notebook's folder, at most so many bytes of them; None if no service left any.
+
+    What leads out of the folder is left out: a page is sent around, and a record from elsewhere may name any file here.
+    """
     runs = runs_of(folder)
     arrivals = [read_arrivals(run) for run in runs]
     windows = [windows_of(run) for run in runs]
@@ -112,7 +115,7 @@ def collect(folder: Path, redactor: Redactor, *, most: int = MOST_IN_ALL) -> Boo
     lines = grave = 0
     for name in names:
         arrived = [next((one for one in run.values() if one.log == name), None) for run in arrivals]
-        if log := _read(folder / "logs" / name, arrived):
+        if Path(name).name == name and (log := _read(folder / "logs" / name, arrived)):
             lines, grave = lines + log.lines[-1][0], grave + int(log.grave.sum())
             kept += [log.line(place, log=len(labels)) for place in _chosen(log, edges, share).tolist()]
             labels.append(Path(name).stem)
@@ -136,6 +139,8 @@ def _told(folder: Path) -> Iterator[str]:
 
 def _read(path: Path, arrived: Sequence[Arrived | None]) -> _Log | None:
     """The lines of a log with the run and the moment at which each had arrived; None if there are none."""
+    if path.is_symlink():
+        return None
     try:
         found = numbered(path, most=MOST_READ)
     except OSError:
