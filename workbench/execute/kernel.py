@@ -120,6 +120,7 @@ class Kernel:
 
 def main(runner: int, connection_file: str) -> None:
     """Be the kernel, for as long as the process ``runner`` lives."""
+    import atexit
     import ctypes
 
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG
@@ -128,16 +129,8 @@ def main(runner: int, connection_file: str) -> None:
         os._exit(1)
     from ipykernel.kernelapp import IPKernelApp
 
-    class App(IPKernelApp):
-        def close(self) -> None:
-            # After the request to shut down, this thread waits for the one that publishes, ten seconds if it has gone:
-            # so it goes first.
-            if self.control_thread and self.control_thread.is_alive():
-                self.control_thread.stop()
-                self.control_thread.join()
-            super().close()  # type: ignore[no-untyped-call]
-
-    App.launch_instance(
+    app: Any = IPKernelApp.instance()
+    app.initialize(
         [
             "-f",
             connection_file,
@@ -147,6 +140,16 @@ def main(runner: int, connection_file: str) -> None:
             "--IPKernelApp.capture_fd_output=False",
         ]
     )
+
+    def end_control() -> None:
+        if app.control_thread and app.control_thread.is_alive():
+            app.control_thread.stop()
+            app.control_thread.join()
+
+    # It waits, after the request to shut down, for the thread that publishes: ten seconds, where that has gone. What is
+    # registered last is called first.
+    atexit.register(end_control)
+    app.start()
 
 
 if __name__ == "__main__":
