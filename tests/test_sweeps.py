@@ -26,7 +26,6 @@ from workbench.redact import MASK
 from workbench.report import imports
 from workbench.sweeps import Sweep, conduct
 from workbench.sweeps.finding import finding
-from workbench.sweeps.ledger import Ledger
 from workbench.sweeps.matrix import LONGEST, digest, expand
 from workbench.sweeps.packing import pack, unpack
 from workbench.sweeps.request import read_request
@@ -259,6 +258,12 @@ def ledger(project):
     return {cell["id"]: cell for cell in document["cells"]}
 
 
+def states(project, *names):
+    """Of all cells, or of these."""
+    cells = json.loads((project / "outputs/latest/sweep.json").read_text())["cells"]
+    return [cell["state"] for cell in cells if not names or cell["id"] in names]
+
+
 def test_a_dry_run_lists_and_many_cells_are_asked_about(project, capsys):
     file = asked(project, matrix={"size": list(range(201))}, parameters={"wait_s": 0})
     assert cli.call(["sweep", str(file), "--dry-run"]) == 0
@@ -274,29 +279,51 @@ def test_a_dry_run_lists_and_many_cells_are_asked_about(project, capsys):
     assert cli.call(["sweep"]) == cli.call(["sweep", str(file), "--resume", "latest"]) == 4
 
 
-def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again(project, capsys):
+def test_whatever_ends_costs_what_it_ran_and_what_has_no_ending_is_run_again(project, capsys):
+    """A kernel and a worker that die, then the runner killed, then the next one interrupted; the third ends it."""
     file = asked(
         project,
         notebook=["cell", "killed"],  # the second asks a real Redis
         parameters={"marks": str(project / "marks")},
         matrix={"how": ["held", "refuted", "unknown", "dies", "kills"], "appendonly": ["no"]},
-        include=[{"how": "dies", "size": math.inf}],
-        show=["durable.size_share", "durable.lost_share"],
+        include=[{"size": math.inf, "wait_s": 1.5}],
+        show=["durable.size_share"],
     )
-    done = command(file, "-n", 2)
-    assert done.returncode == 3, done.stdout + done.stderr  # broke stands before refuted
+    waits = "cell-size=Infinity-wait_s=1.5"
+    with (project / "told").open("w") as told:
+        runner = subprocess.Popen([WORKBENCH, "sweep", file, "-n", "1"], stdout=told)
     run = project / "outputs/latest"
+    until(lambda: run.exists() and states(project, waits) == ["running"])
+    assert cli.call(["sweep", "--resume", "latest"]) == 4
+    assert "is being run by another process" in capsys.readouterr().err
+    runner.kill()
+    runner.wait()
     before = ledger(project)
-    said = {name: (c["state"], c["verdict"]) for name, c in before.items()}
-    assert {name: one for name, one in said.items() if "size" not in name and "kills" not in name} == {
+    assert {name: (c["state"], c["verdict"]) for name, c in before.items() if c["verdict"]} == {
         **SAME,
-        "killed-appendonly=no": ("concluded", "refuted"),
+        "cell-how=kills": ("broke", "unknown"),
     }
-    assert said["cell-how=kills"] == ("broke", "unknown")
     assert "SIGKILL" in before["cell-how=kills"]["reason"]
-    assert "workbench sweep --resume" in done.stdout
-    assert json.loads((run / "results.json").read_text())["summary"]["notebooks"] == 7
+    assert "▲ unknown cell-how=kills" in (project / "told").read_text()
+    until(lambda: not processes(project), within_s=3)
+
+    again = subprocess.Popen([WORKBENCH, "sweep", "--resume", "latest", "-n", "1"], stdout=subprocess.PIPE, text=True)
+    until(lambda: states(project, "cell-how=kills", waits) == ["concluded", "running"])
+    time.sleep(1)  # into the cell that waits
+    again.send_signal(signal.SIGINT)
+    shown, _ = again.communicate(timeout=30)
+    assert again.returncode == 2
+    assert "(3 have their ending from before)" in shown
+    assert "workbench sweep --resume" in shown
+    assert not processes(project)
+    said = {name: (c["state"], c["verdict"]) for name, c in ledger(project).items()}
+    assert said["cell-how=dies"] == said["cell-how=kills"] == ("concluded", "held")
+    assert said[waits] == ("interrupted", "unknown")
+    assert said["killed-appendonly=no"] == ("not run", "unknown")
     assert chain.check(run) == []
+    assert read_run(run).headline == "Of 5 claims: 1 refuted, 1 unknown, 3 held"
+    assert json.loads((run / "results.json").read_text())["summary"]["broke_off"] == 2
+    assert "Not run. The sweep was interrupted before." in (run / "junit.xml").read_text()
     assert cli.call(["run", "--failed"]) == 4
     assert "is a sweep, whose cells differ by their parameters" in capsys.readouterr().err
 
@@ -306,9 +333,10 @@ def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again
     assert "has changed since this sweep began" in done.stderr
     after = ledger(project)
     assert {c["state"] for c in after.values()} == {"concluded"}
+    assert "2 cells on" in done.stdout
     kept = [name for name, c in before.items() if c["state"] == "concluded"]
+    assert len(kept) == 3
     assert all(after[name] == before[name] for name in kept)
-    assert "3 cells on 2 workers (4 have their ending from before)" in done.stdout
     assert chain.check(run) == []
     assert all(chain.check(run / name) == [] for name in after)
     for name, text in (("index.html", "The summary of this sweep"), ("report.html", "What became of the cells")):
@@ -320,7 +348,7 @@ def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again
     frame = sweep.frame().set_index("cell")
     assert frame.loc["cell-how=held", "durable.size_share"] == pytest.approx(1 / 2)
     assert 0 < frame.loc["killed-appendonly=no", "durable.lost_share"] <= 1
-    assert "–, –, killed: ✕ refuted" in sweep.verdicts().alt.splitlines()
+    assert "–, –, –, killed: ✕ refuted" in sweep.verdicts().alt.splitlines()
     with pytest.raises(UsageError, match=re.escape("did you mean 'durable.size'")):
         sweep.number("durable.sise")
     summary = json.loads((run / "summary.ipynb").read_text())
@@ -328,51 +356,18 @@ def test_a_kernel_and_a_worker_that_die_cost_their_cells_and_these_are_run_again
     alts = [out["metadata"]["image/png"]["alt"] for out in outputs if "image/png" in out.get("data", {})]
     assert alts[0].startswith("7 cells: 2 refuted")
     assert alts[1].startswith("Size share (durable) is 0% to 50%")
-    assert alts[2].startswith("Lost share (durable) is ")
 
-
-def test_a_runner_that_is_killed_or_interrupted_loses_only_what_ran(project, capsys):
-    file = asked(project, matrix={"size": [1.0, 2.0, 3.0]}, parameters={"wait_s": 1.0})
-    runner = subprocess.Popen([WORKBENCH, "sweep", file, "-n", "1"], stdout=subprocess.DEVNULL)
-    until(lambda: (project / "outputs/latest").exists() and states(project)[:2] == ["concluded", "running"])
-    assert cli.call(["sweep", "--resume", "latest"]) == 4
-    assert "is being run by another process" in capsys.readouterr().err
-    runner.kill()
-    runner.wait()
-    first = ledger(project)["cell-size=1.0"]
-    until(lambda: not processes(project), within_s=3)
-
-    again = subprocess.Popen([WORKBENCH, "sweep", "--resume", "latest", "-n", "1"], stdout=subprocess.PIPE, text=True)
-    until(lambda: states(project)[:2] == ["concluded", "running"])
-    time.sleep(0.9)  # into the cell that waits
-    again.send_signal(signal.SIGINT)
-    shown, _ = again.communicate(timeout=30)
-    assert again.returncode == 2
-    assert states(project) == ["concluded", "interrupted", "not run"]
-    assert "workbench sweep --resume" in shown
-    assert not processes(project)
-    run = project / "outputs/latest"
-    assert chain.check(run) == []
-    assert read_run(run).headline == "The claim held, yet 2 of 3 notebooks broke off"
-    assert "Not run. The sweep was interrupted before." in (run / "junit.xml").read_text()
-
-    document = conduct.reopen(run)
-    assert Ledger(run, document).waiting == ["cell-size=2.0", "cell-size=3.0"]
-    assert ledger(project)["cell-size=1.0"] == first
-    document["cells"][0]["parameters"]["how"] = f"redis://:{MASK}@host"
-    (run / "sweep.json").write_text(json.dumps(document))
-    with pytest.raises(UsageError, match="was given secrets, and they are not kept"):
-        conduct.reopen(run)
-    document["cells"][0]["parameters"]["how"] = "held"
-    (run / "sweep.json").write_text(json.dumps(document))
     notebook = project / "notebooks/cell.ipynb"
     notebook.write_text(notebook.read_text().replace("The end", "Another end"))
     assert cli.call(["sweep", "--resume", "latest"]) == 4
     assert "has changed since" in capsys.readouterr().err
 
 
-def states(project):
-    return [c["state"] for c in ledger(project).values()]
+def test_a_sweep_whose_secrets_were_not_kept_does_not_go_on_without_them(tmp_path):
+    cell = {"id": "a", "notebook": "n", "parameters": {"url": f"redis://:{MASK}@host"}, "state": "waiting"}
+    (tmp_path / "sweep.json").write_text(json.dumps({"schema": 1, "notebooks": {}, "cells": [cell]}))
+    with pytest.raises(UsageError, match="was given secrets, and they are not kept"):
+        conduct.reopen(tmp_path)
 
 
 def processes(project):
@@ -392,4 +387,4 @@ def until(there, *, within_s=40):
     end = time.monotonic() + within_s
     while not there():
         assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
+        time.sleep(0.05)
