@@ -39,12 +39,15 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[services,dev,examples]'
 	@touch $(READY)
 
-# The executed notebooks that are kept, and the picture at the top of the README.
+# The run that is kept, with its record but without what is derived from it, and the picture at the top of the README.
 gallery: $(READY)
 	@$(BIN)/workbench run --all --profile quick
-	@for name in $$(ls notebooks | sed -n 's/\.ipynb$$//p'); do cp outputs/latest/$$name/notebook.ipynb outputs/gallery/$$name.ipynb; done
+	@find outputs/gallery -mindepth 1 -maxdepth 1 ! -name '*.md' ! -name '*.png' -exec rm -rf {} +
+	@cp -R outputs/latest/. outputs/gallery
+	@find outputs/gallery \( -name '*.html' -o -name junit.xml -o -name summary.md \) -delete
+	@$(BIN)/workbench verify outputs/gallery
 	@$(BIN)/python -c 'import base64, json; \
-		cells = json.load(open("outputs/gallery/tour.ipynb"))["cells"]; \
+		cells = json.load(open("outputs/gallery/tour/notebook.ipynb"))["cells"]; \
 		pictures = [o["data"]["image/png"] for c in cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})]; \
 		open("outputs/gallery/tour.png", "wb").write(base64.b64decode(pictures[0]))'
 
