@@ -61,7 +61,7 @@ def draft(sweep: Sweep) -> dict[str, Any]:
             "## What became of the cells",
             "Each box is a cell of the sweep: a notebook executed with the parameters that meet there, in a kernel of "
             "its own. Colour, shape and word are its verdict: **held**, **refuted**, or **unknown** when the record "
-            "cannot decide or the cell broke off. Of repetitions the worst counts.",
+            "cannot decide or the cell broke off. Of repetitions the worst counts. A dash: there is no such cell.",
         ),
         *(_code(f"sweep.verdicts({part or ''})") for part in parts),
     ]
@@ -102,12 +102,8 @@ def _asked(sweep: Sweep) -> str:
     """What was swept, in words and values of the request; nothing that was measured."""
     books = [f"`{name}`" for name in dict.fromkeys(cell.notebook for cell in sweep.cells)]
     lines = [f"This sweep runs the notebook{'s' * (len(books) > 1)} {_and(books)} with every combination of:", ""]
-    lines += [
-        f"- `{name}`: {', '.join(shown(value) for value in values)}"
-        for name, values in sweep.axes.items()
-        if name != NOTEBOOK
-    ]
     request = sweep.document.get("request", {})
+    lines += [f"- `{name}`: {', '.join(map(shown, values))}" for name, values in request.get("matrix", {}).items()]
     repeat = request.get("repeat", 1)
     fixed = [f"`{name}` = {shown(value)}" for name, value in request.get("parameters", {}).items()]
     more = []
