@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -32,7 +31,6 @@ class SweepScreen:
         self._todo = len(ledger.waiting)
         self._ended = self._running = 0
         self._took = 0.0
-        self._began = time.monotonic()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
