@@ -133,11 +133,9 @@ def test_what_is_not_as_published_is_found_out(run_folder, name, key, value):
     assert not validator(name).is_valid({**document, key: value})
 
 
-@pytest.mark.parametrize("name", schemas.names())
+@pytest.mark.parametrize("name", sorted({*schemas.names()} - {"sweep"}))  # which a single run does not leave
 def test_every_required_key_is_missed_and_every_new_one_is_passed_over(run_folder, name):
-    found = documents(run_folder).get(name)
-    if not found:
-        pytest.skip(f"a single run leaves no {name}")
+    found = documents(run_folder)[name]
     assert validator(name).is_valid({**found[0], "of a later version": 1})
     for key in schemas.read(name)["required"]:
         assert not validator(name).is_valid({k: v for k, v in found[0].items() if k != key}), key
