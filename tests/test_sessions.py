@@ -415,7 +415,7 @@ def test_a_redis_that_comes_back_with_what_it_had_before_brings_no_session_back(
             client.restore(key, 0, value)  # as from a copy on disk that is older than the logout
         for name in client.client_list(_type="pubsub"):
             client.client_kill_filter(_id=name["id"])  # whoever was quicker than we connects once more
-        eventually(lambda: not client.exists(*before))
+        eventually(lambda: not client.exists(*before), within_s=15)
         assert client.zscore("ended", over.session)
     assert kind(over.refresh()) == OVER and not over.good()
 
