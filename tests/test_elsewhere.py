@@ -220,7 +220,7 @@ def test_in_a_run_what_is_not_possible_is_in_doubt_for_its_own_claims_and_the_re
     faults = [
         between(0.5, 0.55, Kill("redis")),
         between(0.6, 0.7, Kill("redis")),
-        between(0.6, 0.8, PowerLoss("mongo")),
+        between(0.65, 0.8, PowerLoss("mongo")),
         between(0.7, 0.9, Partition("client", "postgres")),
     ]
     history = run(
