@@ -83,12 +83,12 @@ class Screen:
                 self._say(job, f"[{STYLES['refuted']}]{escape(str(name))} died[/]")
             case {"event": "claim", "name": name, "verdict": verdict}:
                 so_far = " so far" if verdict == "held" else ""  # until its notebook comes to its conclusion
-                self._say(job, f"{_mark(verdict)}{so_far} {escape(name)}: {escape(str(event.get('text', '')))}")
+                self._say(job, f"{mark(verdict)}{so_far} {escape(name)}: {escape(str(event.get('text', '')))}")
             case {"event": "note", "text": text}:
                 self._say(job, escape(str(text)))
             case {"event": "end", "ended": Ended() as ended}:
                 line.over = True
-                self._say(job, f"[dim]ended after {ended.seconds:.1f} s:[/] {_mark(ended.verdict)}")
+                self._say(job, f"[dim]ended after {ended.seconds:.1f} s:[/] {mark(ended.verdict)}")
 
     def conclude(self, ended: Sequence[Ended], *, page: Path) -> None:
         """The claims of all notebooks, why one did not come to its end, and last the path of the page, if any."""
@@ -101,7 +101,7 @@ class Screen:
                 measured = str(claim.get("text") or "").removeprefix(f"{verdict}: ")
                 sentence = str(claim.get("sentence") or claim.get("name"))
                 table.add_row(
-                    _mark(verdict), escape(each.job.name), *(escape(self._redact(t)) for t in (sentence, measured))
+                    mark(verdict), escape(each.job.name), *(escape(self._redact(t)) for t in (sentence, measured))
                 )
         self._console.print()
         if table.rows:
@@ -114,14 +114,14 @@ class Screen:
         for each in ended:
             if each.reason:
                 self._console.print(f"[bold]{escape(each.job.name)}[/]: {escape(self._redact(each.reason))}")
-                self._console.print(f"[dim]What there is of it: {escape(str(_near(each.job.folder)))}[/]\n")
+                self._console.print(f"[dim]What there is of it: {escape(str(near(each.job.folder)))}[/]\n")
         self._console.print(_summed(ended))
         if head := chain.head(page.parent):
             self._console.print(f"[dim]The head of its chain, to be noted elsewhere: {escape(head)}[/]", soft_wrap=True)
         if any(each.exit_code for each in ended):
             self._console.print(f"[dim]{LOOK}[/]", soft_wrap=True)
         if page.exists():
-            self._console.print(str(_near(page)), soft_wrap=True, markup=False)
+            self._console.print(str(near(page)), soft_wrap=True, markup=False)
 
     def _say(self, job: Job, markup: str) -> None:
         name = escape(f"{job.name:{self._wide}}")
@@ -134,7 +134,7 @@ class Screen:
         frame = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"[int(time.monotonic() * 8) % 10]
         for name, line in self._lines.items():
             if not line.over:
-                run = f"{_bar(line.share)} {line.run}" if line.run else ""
+                run = f"{bar(line.share)} {line.run}" if line.run else ""
                 table.add_row(Text(frame, "cyan"), Text(name, "cyan"), Text(line.phase), Text(run, "dim"))
         return table
 
@@ -160,7 +160,7 @@ def _summed(ended: Sequence[Ended]) -> str:
     return headline(verdicts, broke_off=sum(bool(each.reason) for each in ended))
 
 
-def _mark(verdict: str) -> str:
+def mark(verdict: str) -> str:
     return f"[{STYLES.get(verdict, 'bold')}]{SHAPES.get(verdict, '○')} {verdict}[/]"
 
 
@@ -177,11 +177,11 @@ def _in_ms(ready_ms: Any) -> str:
     return f" in {ready_ms:.0f} ms" if isinstance(ready_ms, (int, float)) else ""
 
 
-def _bar(share: float, *, width: int = 16) -> str:
+def bar(share: float, *, width: int = 16) -> str:
     full = round(min(max(share, 0.0), 1.0) * width)
     return "━" * full + "╌" * (width - full)
 
 
-def _near(path: Path) -> Path:
+def near(path: Path) -> Path:
     """As seen from here if it is below."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

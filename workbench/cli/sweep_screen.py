@@ -14,8 +14,9 @@ from rich.markup import escape
 from rich.text import Text
 
 from workbench import chain, report
-from workbench.cli.screen import _bar, _mark, _near
-from workbench.cli.sweeping import counted, spoken
+from workbench.checkers.judge import plural
+from workbench.cli.screen import bar, mark, near
+from workbench.cli.sweeping import spoken
 from workbench.redact import Redactor
 from workbench.sweeps import Sweep
 from workbench.sweeps.ledger import Ending, Ledger, again
@@ -37,7 +38,7 @@ class SweepScreen:
         """While cells are executed."""
         before = self._of - self._todo
         done = f" ({before:,} have their ending from before)" if before else ""
-        self._console.print(f"{counted(self._todo, 'cell')} on {counted(self._workers, 'worker')}{done}")
+        self._console.print(f"{plural(self._todo, 'cell')} on {plural(self._workers, 'worker')}{done}")
         if not self._console.is_terminal or os.environ.get("CI"):
             yield
             return
@@ -58,7 +59,7 @@ class SweepScreen:
         where = f" [dim]on {escape(what.where)}[/]" if what.where else ""
         reason = f": {escape(self._redact(what.reason))}" if what.reason else ""
         number = f"{self._ended:{len(str(self._todo))}}/{self._todo}"
-        verdict = _mark(what.verdict)
+        verdict = mark(what.verdict)
         self._console.print(
             f"[dim]{number}[/] {verdict} {escape(self._redact(what.id))} [dim]{what.seconds:.1f} s[/]{where}{reason}",
             soft_wrap=True,
@@ -78,18 +79,18 @@ class SweepScreen:
         left = sum(map(again, entries))
         if left:
             self._console.print(
-                f"{left:,} of {counted(self._of, 'cell')} without an ending that counts. Go on with: "
+                f"{left:,} of {plural(self._of, 'cell')} without an ending that counts. Go on with: "
                 f"[bold]workbench sweep --resume {escape(folder.name)}[/]",
                 soft_wrap=True,
             )
         if head := chain.head(folder):
             self._console.print(f"[dim]The head of its chain, to be noted elsewhere: {escape(head)}[/]", soft_wrap=True)
         page = folder / report.INDEX
-        self._console.print(str(_near(page if page.exists() else folder)), soft_wrap=True, markup=False)
+        self._console.print(str(near(page if page.exists() else folder)), soft_wrap=True, markup=False)
 
     def _line(self) -> Text:
         share = self._ended / self._todo if self._todo else 1.0
-        told = f"{_bar(share)} {self._ended:,} of {self._todo:,} cells, {self._running} running"
+        told = f"{bar(share)} {self._ended:,} of {self._todo:,} cells, {self._running} running"
         words = ("refuted", "unknown")
         for word in words:
             count = sum(e.get("verdict") == word and e["state"] != "waiting" for e in self._ledger.cells.values())

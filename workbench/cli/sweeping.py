@@ -258,10 +258,12 @@ def _check_shown(request: Request, claims: set[str]) -> None:
 
 def _estimate(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers: int) -> str:
     """How many cells, and about how long they take: what they are asked to run, and what a cell costs beside that."""
+    from workbench.checkers.judge import plural
+
     defaults = {book: {p.name: p.default for p in given} for book, given in parameters.items()}
     runs = [{**defaults[cell.notebook], **cell.parameters}.get("duration_s", 0) for cell in cells]
     seconds = sum(FIXED_S + (run if isinstance(run, int | float) else 0) for run in runs) / workers
-    return f"{counted(len(cells), 'cell')} on {counted(workers, 'worker')}: at least {spoken(seconds)}"
+    return f"{plural(len(cells), 'cell')} on {plural(workers, 'worker')}: at least {spoken(seconds)}"
 
 
 def _ask(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers: int, *, file: Path) -> None:
@@ -270,11 +272,6 @@ def _ask(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers
         raise UsageError(f"{file} asks for {said}. Nothing was started. If that is meant, give --yes.")
     if not typer.confirm(f"{file} asks for {said}. Start?", err=True):
         raise UsageError("Nothing was started.")
-
-
-def counted(number: int, what: str) -> str:
-    """``1 cell``, ``1,200 cells``."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def spoken(seconds: float) -> str:

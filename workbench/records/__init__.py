@@ -5,7 +5,7 @@ what cannot be read is left out, and `Run` and `Note` say so. A notebook that di
 nothing: none of its claims is held here, whatever stands in its files.
 """
 
-from workbench.records.find import find_run, is_run_name, runs_in
+from workbench.records.find import find_run, histories_in, is_run_name, runs_in
 from workbench.records.promise import UNTIL_THEN, unpromised
 from workbench.records.read import SCHEMA, read_json, read_run, when
 from workbench.records.record import Claim, Note, Run
@@ -17,6 +17,7 @@ __all__ = [
     "Note",
     "Run",
     "find_run",
+    "histories_in",
     "is_run_name",
     "read_json",
     "read_run",

@@ -9,7 +9,7 @@ from typing import Any
 def facts(environment: Mapping[str, Any]) -> list[str]:
     """Out of ``environment.json``: programs and versions first, then the machine, the code, the seed."""
     found = list(dict.fromkeys(_programs(environment.get("services"))))
-    machine, git = _mapping(environment.get("machine")), _mapping(environment.get("git"))
+    machine, git = mapping(environment.get("machine")), mapping(environment.get("git"))
     if python := environment.get("python"):
         found.append(f"Python {python}")
     if system := machine.get("system"):
@@ -25,7 +25,8 @@ def facts(environment: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> dict[str, Any]:
+    """Itself if it is one; else nothing, as nothing can be read from it."""
     return value if isinstance(value, dict) else {}
 
 

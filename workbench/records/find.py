@@ -24,6 +24,12 @@ def runs_in(outputs: Path) -> list[Path]:
     )
 
 
+def histories_in(folder: Path) -> list[Path]:
+    """The folders of a notebook's histories in the order of its runs: history, history-2, …, history-10."""
+    there = (path for path in folder.glob("history*") if path.is_dir())
+    return sorted(there, key=lambda path: (len(path.name), path.name))
+
+
 def find_run(where: str | Path, *, outputs: Path) -> Path:
     """The folder of a run: a path, a name in ``outputs``, or ``latest``. Raises `UsageError` naming the last run."""
     place = next((path for path in (Path(where), outputs / where) if path.is_dir()), None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.history import whole
-from workbench.records.facts import facts
+from workbench.records.facts import facts, mapping
 from workbench.records.find import is_run_name
 from workbench.records.promise import unpromised
 from workbench.records.record import Claim, Note, Run
@@ -64,7 +64,7 @@ def _one_notebook(folder: Path) -> Run:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty if there is none or it cannot be read."""
-    return _mapping(_read(path))
+    return mapping(_read(path))
 
 
 def when(name: str) -> str:
@@ -107,13 +107,13 @@ def _note(folder: Path, entry: Mapping[str, Any], *, reason: str | None) -> Note
         verdict=_verdict(str(verdicts.get("verdict") or entry.get("verdict") or "unknown"), claims, sure=not reason),
         reason=reason,
         claims=tuple(claims),
-        parameters=_mapping(environment.get("parameters")) or _mapping(entry.get("parameters")),
+        parameters=mapping(environment.get("parameters")) or mapping(entry.get("parameters")),
         facts=tuple(facts(environment)),
         when=found,
         concluded=concluded,
         seconds=_number(entry.get("seconds")),
         tags=tuple(map(str, _list(entry.get("tags")))),
-        left_out={str(name): str(why) for name, why in _mapping(verdicts.get("left_out")).items()},
+        left_out={str(name): str(why) for name, why in mapping(verdicts.get("left_out")).items()},
         environment=environment,
         newer=newer,
     )
@@ -135,7 +135,7 @@ def _claim(claim: Mapping[str, Any]) -> Claim:
         scenarios=tuple(map(str, _list(claim.get("scenarios")))),
         measured=str(claim.get("text") or "").removeprefix(f"{verdict}: "),
         name=str(claim.get("name") or ""),
-        numbers=_mapping(claim.get("measured")),
+        numbers=mapping(claim.get("measured")),
         counterexample=tuple(one for one in _list(claim.get("counterexample")) if isinstance(one, dict)),
         not_judged_again=str(claim.get("not_judged_again") or ""),
     )
@@ -181,10 +181,6 @@ def _read(path: Path) -> Any:
         return None
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
@@ -199,7 +195,7 @@ def _number(value: Any) -> float:
 
 def _title(notebook: Path) -> str:
     for cell in _list(read_json(notebook).get("cells")):
-        source = _mapping(cell).get("source", "")
+        source = mapping(cell).get("source", "")
         lines = "".join(map(str, source)) if isinstance(source, list) else str(source)
         for line in lines.splitlines():
             if line.startswith("# ") and cell.get("cell_type") == "markdown":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench import chain
+from workbench.records.find import histories_in
 
 _LINKS = {
     "report": "report.html",
@@ -69,7 +70,7 @@ class Note:
     @property
     def links(self) -> dict[str, str]:
         """Text → file, seen from its own folder, of what there is."""
-        histories = {path.name: f"{path.name}/" for path in sorted(self.folder.glob("history*")) if path.is_dir()}
+        histories = {path.name: f"{path.name}/" for path in histories_in(self.folder)}
         return {text: target for text, target in (_LINKS | histories).items() if (self.folder / target).exists()}
 
 

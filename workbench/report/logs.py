@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +20,7 @@ from workbench.history import Window, whole
 from workbench.history.disk import windows_of
 from workbench.history.levels import Level, in_short, level_of
 from workbench.history.logs import Arrived, numbered, read_arrivals
+from workbench.records import histories_in
 from workbench.redact import Redactor
 
 MOST_BYTES = 60_000
@@ -94,17 +93,12 @@ class _Log:
         return _Line(int(self.run[place]), float(self.at[place]), log, number, self.levels[place], text)
 
 
-def runs_of(folder: Path) -> list[Path]:
-    """The records of a notebook's runs, in the order in which they were begun."""
-    return sorted((path for path in folder.glob("history*") if path.is_dir()), key=_number)
-
-
 def collect(folder: Path, redactor: Redactor, *, most: int = MOST_IN_ALL) -> Book | None:
     """The logs in a notebook's folder, at most so many bytes of them; None if no service left any.
 
     What leads out of the folder is left out: a page is sent around, and a record from elsewhere may name any file here.
     """
-    runs = runs_of(folder)
+    runs = histories_in(folder)
     arrivals = [read_arrivals(run) for run in runs]
     windows = [windows_of(run) for run in runs]
     names = list(dict.fromkeys(chain(_told(folder), (one.log for run in arrivals for one in run.values()))))
@@ -224,9 +218,3 @@ def _marks(runs: Sequence[str], windows: Sequence[Sequence[Window]]) -> Iterator
                 found.append((one.healed, Row("mark", f"{one.healed:.2f}", -1, "", f"{one.fault} is healed")))
         for at, row in sorted(found, key=lambda pair: pair[0]):
             yield run, at, row
-
-
-def _number(path: Path) -> int:
-    """Of ``history-3`` 3."""
-    found: Any = re.search(r"-(\d+)$", path.name)
-    return int(found[1]) if found else 1

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.history.disk import windows_of
+from workbench.records import histories_in
 from workbench.redact import Redactor
-from workbench.report.logs import runs_of
 
 MOST_ROWS = 25
 """Of a table under a claim."""
@@ -108,7 +108,7 @@ def counterexample(operations: Sequence[Mapping[str, Any]]) -> Table | None:
 
 def faults(folder: Path, redactor: Redactor) -> Table | None:
     """The windows of all runs of a notebook and how each fault was seen to be in force; None if there were none."""
-    runs = [(run.name, one) for run in runs_of(folder) for one in windows_of(run)]
+    runs = [(run.name, one) for run in histories_in(folder) for one in windows_of(run)]
     if not runs:
         return None
     several = len({name for name, _ in runs}) > 1

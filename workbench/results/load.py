@@ -11,6 +11,7 @@ import numpy as np
 from workbench.errors import HistoryError
 from workbench.history import History
 from workbench.history.operation import OUTCOMES
+from workbench.records import histories_in
 
 QUANTILES = (50, 95, 99)
 
@@ -48,8 +49,7 @@ def read_load(folder: Path) -> Load:
 def histories(folder: Path) -> Iterator[tuple[str, History | str]]:
     """A notebook's histories by the names of their folders, in the order of its runs: history, history-2, …
     history-10; or why one cannot be read."""
-    there = [path for path in folder.glob("history*") if path.is_dir()]
-    for place in sorted(there, key=lambda path: (len(path.name), path.name)):
+    for place in histories_in(folder):
         try:
             yield place.name, History.read(place)
         except Exception as error:  # whatever a foreign or damaged record leads to, the others are read

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from workbench import chain
 from workbench.chain import Break
+from workbench.checkers.judge import plural
 from workbench.errors import ClaimRefuted, ClaimUnknown, UsageError
 from workbench.evidence.code import code
 from workbench.history import History
@@ -132,7 +133,7 @@ class Verified:
             found.append(f"the run {_NEWER}")
         sure = [one for one in self.notes if not one.unsure and self.run.whole]
         if vague := [claim.name for one in sure for claim in one.claims if claim.state == "unsure"]:
-            found.append(f"{_count(len(vague), 'claim')} cannot be confirmed ({', '.join(dict.fromkeys(vague))})")
+            found.append(f"{plural(len(vague), 'claim')} cannot be confirmed ({', '.join(dict.fromkeys(vague))})")
         return found
 
     @property
@@ -151,17 +152,17 @@ class Verified:
         if self.meets_noted is False:
             told.append(f"Its head is not the one that was noted ({self.noted}): it is another record.")
         if differ := [claim.name for claim in self.claims if claim.state == "differs"]:
-            told.append(f"{_count(len(differ), 'claim')} {_do(differ)} not agree with the record: {', '.join(differ)}.")
+            told.append(f"{plural(len(differ), 'claim')} {_do(differ)} not agree with the record: {', '.join(differ)}.")
         if told and (good := sum(claim.state == "agrees" for claim in self.claims)):
-            told.append(f"The history as it is now agrees with {_count(good, 'claim')}.")
+            told.append(f"The history as it is now agrees with {plural(good, 'claim')}.")
         if self.unsure:
             told.append(f"Not all can be confirmed: {_some(self.unsure)}.")
         if not told:
-            claims = _count(len(self.claims), "claim")
+            claims = plural(len(self.claims), "claim")
             told.append(f"Nothing was changed since it was sealed, and judged again {claims} came out the same.")
             seals = [one.seal for one in self.notes] + ([self.seal] if self.seal else [])
             if later := sum(each.what == "not covered" for seal in seals for each in seal.beside):
-                told.append(f"{_count(later, 'file')} came later and {'are' if later > 1 else 'is'} not part of it.")
+                told.append(f"{plural(later, 'file')} came later and {'are' if later > 1 else 'is'} not part of it.")
         if self.meets_noted:
             told.append(f"{self._noted_of} is the one that was noted.")
         return " ".join(told)
@@ -268,10 +269,6 @@ def _other_code(run: Run) -> str:
             commit = f", commit {str(then['commit'])[:8]}" if then.get("commit") else ""
             return f"{then.get('version')}{commit}"
     return ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _do(names: list[str]) -> str:
