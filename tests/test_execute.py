@@ -120,7 +120,15 @@ def test_a_notebook_that_broke_off_is_not_held_though_its_claims_are(tmp_path, k
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{ torn", "[]", '{"concluded": true}', '{"claims": 7, "concluded": true}', '{"claims": [{"verdict": []}]}'],
+    [
+        "",
+        "{ torn",
+        "[]",
+        '{"concluded": true}',
+        '{"claims": 7, "concluded": true}',
+        '{"claims": [], "concluded": true}',
+        '{"claims": [{"verdict": []}]}',
+    ],
 )
 def test_a_torn_or_empty_record_is_never_a_success(tmp_path, text):
     (tmp_path / "verdict.json").write_text(text)

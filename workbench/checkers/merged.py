@@ -68,7 +68,7 @@ def merged(history: History, *, within_s: float) -> Finding:
     if overlapping:
         wrong.append(f"{plural(len(overlapping), 'operation')} began while their client had another one open")
     if len(outside):
-        wrong.append(f"{plural(len(outside), 'operation')} lie outside the run")
+        wrong.append(f"{plural(len(outside), 'operation')} outside the run")
     if measured["clients"] != (asked := history.facts.get("clients", measured["clients"])):
         wrong.append(f"{measured['clients']:,} of {asked:,} clients were played")
     wrong += [f"worker {name} did nothing" for name in idle]

@@ -16,7 +16,7 @@ from workbench.errors import UsageError, WorkbenchError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workbench.cli.project import Project
+    from workbench.cli.project import Notebook, Project
     from workbench.sweeps.conduct import Book
     from workbench.sweeps.matrix import Cell
     from workbench.sweeps.request import Request
@@ -111,7 +111,7 @@ def _start(project: Project, file: Path, *, yes: bool, dry_run: bool, **options:
     if len(cells) > MANY and not yes:
         _ask(cells, parameters, options["workers"], file=file)
     environment = _allowed(project, request.profile, request.parameters, asked=options.pop("break_production"))
-    books = [_book(project, name) for name in parameters]
+    books = [_book(project, notebook) for notebook in notebooks.values()]
     digest = matrix.digest(cells, {book.name: book.text for book in books})
     _try_runtimes(cells)
     with _connected(options.pop("cluster"), options) as runner:
@@ -138,10 +138,10 @@ def _go_on_in(folder: Path, project: Project, **options: Any) -> int:
     environment = _allowed(
         project, request.get("profile"), request.get("parameters") or {}, asked=options.pop("break_production")
     )
-    books = [_book(project, str(project.root / book["path"])) for book in document["notebooks"].values()]
+    notebooks = {name: project.named(str(project.root / book["path"])) for name, book in document["notebooks"].items()}
+    books = [_book(project, notebook) for notebook in notebooks.values()]
     conduct.same_books(folder, document, books)
-    paths = {name: str(project.root / book["path"]) for name, book in document["notebooks"].items()}
-    types = {name: {p.name: p for p in project.named(path).parameters} for name, path in paths.items()}
+    types = {name: {p.name: p for p in notebook.parameters} for name, notebook in notebooks.items()}
     for cell in document["cells"]:  # as their types want them: an infinite number is a text in JSON
         cell["parameters"] = {name: types[cell["notebook"]][name].check(v) for name, v in cell["parameters"].items()}
     ledger = Ledger(folder, document)
@@ -210,16 +210,15 @@ def _connected(cluster: str | None, options: Mapping[str, Any]) -> Any:
     return here(workers=options["workers"]) if cluster is None else there(cluster)
 
 
-def _book(project: Project, name: str) -> Book:
+def _book(project: Project, notebook: Notebook) -> Book:
     from workbench.sweeps.conduct import Book
 
-    notebook = project.named(name)
     return Book(
         name=notebook.name,
         title=notebook.title,
         path=Path(os.path.relpath(notebook.path, project.root)).as_posix(),
         text=notebook.path.read_text(),
-        tags=tuple(getattr(notebook, "tags", ())),
+        tags=notebook.tags,
         defaults={parameter.name: parameter.default for parameter in notebook.parameters},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def along(
     places = {x: float(x) if numeric else float(at) for at, x in enumerate(known)}
     marks = {"refuted": MARKS["fail"], "unknown": MARKS["info"], "held": MARKS["ok"]}
     said = dict(zip(known, verdicts, strict=False))
-    middles = [(places[x], found[len(found) // 2]) for x, found in known.items() if found]
+    middles = [(places[x], statistics.median(found)) for x, found in known.items() if found]
     if numeric:
         axes.plot(
             *zip(*sorted(middles), strict=True) if middles else ((), ()), color="#94a3b8", linewidth=1.2, zorder=2

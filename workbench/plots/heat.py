@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ def numbers(
     known = {
         key: sorted(v for v in values if v is not None and math.isfinite(v)) for key, values in cells.items() if values
     }
-    medians = {key: _median(values) for key, values in known.items() if values}
+    medians = {key: statistics.median(values) for key, values in known.items() if values}
     least, most = min(medians.values(), default=0.0), max(medians.values(), default=0.0)
     boxes = {}
     for key, given in cells.items():
@@ -76,7 +77,7 @@ def numbers(
             boxes[key] = (
                 _Box(("not measured", "?"), hatched=True)
                 if given
-                else _Box(("not run", "…") if given == [] else ("–",))
+                else _Box(("not run", "…") if given is not None else ("–",))
             )
             continue
         middle = spoken(name, medians[key])
@@ -166,8 +167,3 @@ def _draw(boxes: Mapping[tuple[str, str], _Box], *, title: str, down: str, acros
     said = (f"{', '.join(filter(None, key))}: {box.texts[0]}" for key, box in boxes.items())
     figure.alt = "\n".join([figure.alt, *said])
     return figure
-
-
-def _median(values: Sequence[float]) -> float:
-    middle = len(values) // 2
-    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2

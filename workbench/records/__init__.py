@@ -7,7 +7,7 @@ nothing: none of its claims is held here, whatever stands in its files.
 
 from workbench.records.find import find_run, histories_in, is_run_name, runs_in
 from workbench.records.promise import UNTIL_THEN, unpromised
-from workbench.records.read import SCHEMA, read_json, read_run, when
+from workbench.records.read import SCHEMA, claims_in, read_json, read_run, when
 from workbench.records.record import Claim, Note, Run
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Claim",
     "Note",
     "Run",
+    "claims_in",
     "find_run",
     "histories_in",
     "is_run_name",

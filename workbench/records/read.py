@@ -174,6 +174,13 @@ def _is_newer(document: Mapping[str, Any]) -> bool:
     return isinstance(schema, (int, float)) and schema > SCHEMA
 
 
+def claims_in(folder: Path) -> list[dict[str, Any]]:
+    """The claims of a notebook's ``verdict.json`` as they are worth it: without a conclusion nothing is held."""
+    verdicts = read_json(folder / "verdict.json")
+    claims = [claim for claim in _list(verdicts.get("claims")) if isinstance(claim, dict)]
+    return claims if verdicts.get("concluded") is True else [unpromised(claim) for claim in claims]
+
+
 def _read(path: Path) -> Any:
     try:
         return json.loads(whole.read(path, most=_MOST_BYTES).decode())

@@ -38,6 +38,6 @@ def write_summary(run: Run, render_page: Callable[..., str], keep: Callable[[Pat
             "summary.html.j2", run=run, lead=Markup(body.lead), body=Markup(str(body)), chapters=chapters, head=run.head
         )
 
-    picture = str(body.first or "")
+    first, body.first = body.first, None  # it is on top of the run's page, not of this one
     keep(run.folder / SUMMARY_PAGE, fitted(body, page))
-    return Summary(SUMMARY_PAGE, Markup(picture))
+    return Summary(SUMMARY_PAGE, Markup(str(first or "")))

@@ -20,7 +20,7 @@ from workbench.chain.files import DERIVED
 from workbench.errors import NotebookError, UsageError
 from workbench.execute.ending import overall
 from workbench.execute.folder import new_run_folder, point_latest
-from workbench.records import read_json
+from workbench.records import claims_in, read_json
 from workbench.redact import MASK, Redactor, is_secret_name
 from workbench.sweeps.asked import Asked
 from workbench.sweeps.ledger import SWEEP_FILE, Ending, Ledger
@@ -238,7 +238,6 @@ def _task(
 
 def _entry(folder: Path, entry: Mapping[str, Any], book: Book) -> dict[str, Any]:
     """For ``results.json``."""
-    claims = read_json(folder / entry["id"] / "verdict.json").get("claims") or ()
     return {
         "name": entry["id"],
         "title": _title(entry, book),
@@ -250,7 +249,7 @@ def _entry(folder: Path, entry: Mapping[str, Any], book: Book) -> dict[str, Any]
         "exit_code": entry["exit_code"],
         "reason": f"Not run. {entry['reason']}" if entry["state"] == "not run" else entry["reason"],
         "seconds": entry["seconds"] or 0.0,
-        "claims": [claim for claim in claims if isinstance(claim, dict)],
+        "claims": claims_in(folder / entry["id"]),
     }
 
 

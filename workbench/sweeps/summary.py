@@ -67,7 +67,7 @@ def draft(sweep: Sweep) -> dict[str, Any]:
     ]
     for name in sweep.shown:
         cells.append(_prose(f"## {_heading(name)}", _number_prose(name)))
-        if not any(name.partition(".")[2] in cell.measured.get(name.partition(".")[0], {}) for cell in sweep.cells):
+        if name not in sweep.measured:
             cells.append(_prose(f"No cell has measured `{name}`; the table below names every number that was."))
         else:
             cells += [_code(f'sweep.number("{name}"{f", {part}" * bool(part)})') for part in parts]

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from workbench.errors import UsageError, nearest
 from workbench.plots import heat
-from workbench.records import read_json
+from workbench.records import claims_in, read_json
 from workbench.sweeps.finding import finding
 from workbench.sweeps.ledger import SWEEP_FILE
 from workbench.sweeps.matrix import SEED, shown
@@ -133,6 +133,11 @@ class Sweep:
         cells = {key: [c.said for c in group if c.said] if group else None for key, group in chosen.items()}
         return heat.verdicts(cells, title=self.finding, down=down, across=across)
 
+    @property
+    def measured(self) -> set[str]:
+        """The numbers that a cell has measured, ``durable.lost_share``."""
+        return {f"{c}.{n}" for cell in self.cells for c, ns in cell.measured.items() for n in ns if _is_number(ns[n])}
+
     def number(self, name: str, part: int = 0) -> Picture:
         """A measured number, ``durable.lost_share``: as a heat map over two axes and more, along a single one.
 
@@ -140,11 +145,8 @@ class Sweep:
         """
         values = {cell.id: self._measured(cell, name) for cell in self.cells}
         if all(value is None for value in values.values()):
-            known = {
-                f"{c}.{n}" for cell in self.cells for c, ns in cell.measured.items() for n in ns if _is_number(ns[n])
-            }
-            there = ", ".join(sorted(known)) or "nothing"
-            raise UsageError(f"No cell measured a number {name}{nearest(name, known)} There is: {there}.")
+            there = ", ".join(sorted(self.measured)) or "nothing"
+            raise UsageError(f"No cell measured a number {name}{nearest(name, self.measured)} There is: {there}.")
         title = self._extremes(name, values)
         if len(self.axes) == 1 and NOTEBOOK not in self.axes and len(self._only_axis) <= 40:
             (axis,) = self.axes
@@ -264,8 +266,7 @@ def _refuted(cell: Cell) -> str:
 
 
 def _cell(folder: Path, entry: Mapping[str, Any]) -> Cell:
-    verdicts = read_json(folder / str(entry.get("id")) / "verdict.json")
-    claims = [claim for claim in verdicts.get("claims", ()) if isinstance(claim, dict)]
+    claims = claims_in(folder / str(entry.get("id")))
     return Cell(
         id=str(entry.get("id")),
         notebook=str(entry.get("notebook", "")),

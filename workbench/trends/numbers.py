@@ -31,7 +31,6 @@ OF_WORKLOADS = {
     "p50_ms": Kind("p50", "ms"),
     "p95_ms": Kind("p95", "ms"),
     "p99_ms": Kind("p99", "ms"),
-    "rate_hz": Kind("throughput", "/s", "lower"),
 }
 """Of the operations of one kind in one history. (The slowest of all is left out: of one value nothing can be said.)"""
 
