@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "workbench"
 
-WAIST = ["errors", "guard", "progress", "learned", "history", "redact", "schemas", "chain", "cluster"]
+WAIST = ["errors", "words", "guard", "progress", "learned", "history", "redact", "schemas", "chain", "cluster"]
 MACHINE_ROOM = [
     *WAIST, "tls", "services", "systems", "links", "disks", "runtimes", "stack", "faults", "workloads", "driver",
     "runs", "data", "tested", "standing",

@@ -14,9 +14,10 @@ from workbench.checkers.intervals import (
     percent,
     upper_bound_is_below,
 )
-from workbench.checkers.judge import OK, During, chosen, judge, operation, phrase, plural
+from workbench.checkers.judge import OK, During, chosen, judge, operation, phrase
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 
 @derived

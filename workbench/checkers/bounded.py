@@ -8,9 +8,10 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import INFO, During, chosen, judge, operation, phrase, plural
+from workbench.checkers.judge import INFO, During, chosen, judge, operation, phrase
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 _TIME_OUT = re.compile(r"time[ds]?[\s_-]?out", re.IGNORECASE)
 

@@ -10,11 +10,12 @@ import numpy as np
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, Verdict
 from workbench.checkers.intervals import percent
-from workbench.checkers.judge import judge, operation, plural
+from workbench.checkers.judge import judge, operation
 from workbench.checkers.scaling import Floats, Law, fit
 from workbench.checkers.steps import PARTS, Step, steps
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 RESAMPLES = 400
 TOO_WIDE = 10.0

@@ -9,9 +9,10 @@ import numpy as np
 from workbench.checkers.banks import Bank, banks, began_alike
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import OK, judge, last_heal, operation, plural
+from workbench.checkers.judge import OK, judge, last_heal, operation
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 
 @derived

@@ -10,10 +10,11 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import OK, judge, operation, plural
+from workbench.checkers.judge import OK, judge, operation
 from workbench.checkers.sessions import GUARANTEES, Broken, broken_in
 from workbench.errors import UsageError, nearest
 from workbench.history import History, Operation
+from workbench.words import plural
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import FAIL, OK, During, chosen, judge, operation, phrase, plural
+from workbench.checkers.judge import FAIL, OK, During, chosen, judge, operation, phrase
 from workbench.history import History
+from workbench.words import plural
 
 _BARE = re.compile(r"\s*(\d{3})?\s*$|500\b|.*time[ds]?[\s_-]?out", re.IGNORECASE)
 """Nothing at all, a status and no more, an error that nobody handled, a wait that was given up."""

@@ -10,8 +10,9 @@ from workbench.checkers.deliveries import WHYS, Deliveries, Why, deliveries_of
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import clopper_pearson, interval, percent
-from workbench.checkers.judge import OK, judge, operation, plural
+from workbench.checkers.judge import OK, judge, operation
 from workbench.history import History, Operation
+from workbench.words import plural
 
 _SAID: dict[Why, str] = {
     "stranger": "which nobody sent",

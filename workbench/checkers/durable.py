@@ -12,9 +12,10 @@ from workbench.checkers.derivation import derived
 from workbench.checkers.fates import FATES, Fate, Fates, fates, shown_by
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import clopper_pearson, interval, percent
-from workbench.checkers.judge import OK, judge, operation, plural
+from workbench.checkers.judge import OK, judge, operation
 from workbench.errors import UsageError
 from workbench.history import History, Operation
+from workbench.words import plural
 
 NAMED = 3
 """So many lost appends are named in the sentence; the history holds them all."""

@@ -6,9 +6,10 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import INFO, judge, operation, plural
+from workbench.checkers.judge import INFO, judge, operation
 from workbench.checkers.sections import sections, stale_jobs
 from workbench.history import History
+from workbench.words import plural
 
 
 @derived

@@ -8,11 +8,12 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import INFO, OK, judge, operation, plural
+from workbench.checkers.judge import INFO, OK, judge, operation
 from workbench.checkers.numbered import Ints
 from workbench.checkers.sections import Sections, locks, sections, stale_jobs
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 Pair = tuple[int, int]
 """Rows of two operations that cannot both be right."""

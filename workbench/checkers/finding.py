@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from workbench.errors import UsageError
 from workbench.history import Doubt, Operation
+from workbench.words import worst
 
 if TYPE_CHECKING:
     from workbench.checkers.derivation import Derivation
@@ -78,8 +79,7 @@ def merge(verdicts: Iterable[Verdict]) -> Verdict:
     seen = set(verdicts)
     if strange := seen - set(get_args(Verdict)):
         raise UsageError(f"There is no verdict {', '.join(sorted(map(repr, strange)))}.")
-    order: tuple[Verdict, ...] = ("refuted", "unknown", "undecided", "held")
-    return next((verdict for verdict in order if verdict in seen), "unknown")
+    return cast("Verdict", worst(seen))
 
 
 def badge(verdict: Verdict) -> str:

@@ -10,9 +10,10 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import OK, judge, plural
+from workbench.checkers.judge import OK, judge
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 LEAST = 100
 """Of fewer sessions nothing can be said: a process that does something grows by a few megabytes anyway."""

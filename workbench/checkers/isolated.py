@@ -6,10 +6,11 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import OK, judge, operation, plural
+from workbench.checkers.judge import OK, judge, operation
 from workbench.checkers.messages import Mask, Messages, messages
 from workbench.checkers.numbered import Ints
 from workbench.history import History
+from workbench.words import plural
 
 
 @derived

@@ -126,11 +126,6 @@ def operation(history: History, row: int | np.integer[Any]) -> Operation:
     )
 
 
-def plural(count: int, noun: str) -> str:
-    """``1 write``, ``2,606 writes``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _sentence(text: str) -> str:
     text = text.strip()
     return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, Verdict, merge
 from workbench.checkers.intervals import lower_bound_is_above, more_needed, quantile_ranks, upper_bound_is_below
-from workbench.checkers.judge import INFO, OK, During, chosen, judge, operation, phrase, plural
+from workbench.checkers.judge import INFO, OK, During, chosen, judge, operation, phrase
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 
 @derived

@@ -10,11 +10,12 @@ import numpy as np
 from workbench.checkers.contradictions import contradiction, leaves, spelt
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, short
-from workbench.checkers.judge import FAIL, OK, judge, operation, plural
+from workbench.checkers.judge import FAIL, OK, judge, operation
 from workbench.errors import UsageError
 from workbench.history import History, Operation
 from workbench.linear import Contradiction, decide
 from workbench.models import Model, by_name
+from workbench.words import plural
 
 NAMED = 3
 """So many states are named in the sentence."""

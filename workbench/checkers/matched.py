@@ -10,9 +10,10 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, short
-from workbench.checkers.judge import OK, judge, operation, plural
+from workbench.checkers.judge import OK, judge, operation
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 NAMED = 3
 """So many differences that are not the same are named in the sentence; the history holds them all."""

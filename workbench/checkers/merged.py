@@ -10,9 +10,10 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import judge, operation, plural
+from workbench.checkers.judge import judge, operation
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 UNASKED = ("receive", "effect", "document")
 """Kinds of what clients record without a turn: what arrived, and what was seen apart from their connection."""

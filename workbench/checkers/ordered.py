@@ -10,10 +10,11 @@ import numpy as np
 from workbench.checkers.cycles import shortest_cycle
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import judge, operation, plural
+from workbench.checkers.judge import judge, operation
 from workbench.checkers.messages import Floats, Messages, messages
 from workbench.checkers.numbered import Ints
 from workbench.history import History
+from workbench.words import plural
 
 
 @derived

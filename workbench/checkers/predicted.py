@@ -24,10 +24,11 @@ import numpy as np
 from workbench.checkers.derivation import derived
 from workbench.checkers.fates import fates
 from workbench.checkers.finding import Finding
-from workbench.checkers.judge import OK, judge, plural
+from workbench.checkers.judge import OK, judge
 from workbench.checkers.nodes import Codes, finds, known_before, nodes
 from workbench.errors import UsageError
 from workbench.history import History, Window
+from workbench.words import plural
 
 _ENOUGH = 20
 """So many acknowledged appends are needed before the fault to speak of a rate."""

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, Verdict, merge
 from workbench.checkers.intervals import percent
-from workbench.checkers.judge import OK, judge, operation, plural
+from workbench.checkers.judge import OK, judge, operation
 from workbench.errors import UsageError
 from workbench.history import History, Operation
+from workbench.words import plural
 
 _ENOUGH = 20
 """So many operations are needed to speak of a steady state, before the fault and after the recovery."""

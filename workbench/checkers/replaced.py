@@ -10,10 +10,11 @@ import numpy as np
 
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, Verdict, merge
-from workbench.checkers.judge import OK, judge, operation, plural
+from workbench.checkers.judge import OK, judge, operation
 from workbench.checkers.nodes import Codes, finds, known_before, nodes
 from workbench.errors import UsageError
 from workbench.history import History, Operation, Window
+from workbench.words import plural
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from workbench.checkers.intervals import (
     percent,
     upper_bound_is_below,
 )
-from workbench.checkers.judge import OK, judge, operation, plural
+from workbench.checkers.judge import OK, judge, operation
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 
 @derived

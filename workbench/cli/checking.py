@@ -13,10 +13,10 @@ from rich.table import Table
 from workbench import foreign
 from workbench.checkers import Finding, linearizable
 from workbench.checkers.finding import SHAPES, short
-from workbench.checkers.judge import plural
 from workbench.errors import ClaimRefuted, ClaimUnknown, HistoryError, UsageError
 from workbench.history import History, Operation
 from workbench.models import by_name
+from workbench.words import plural
 
 _COLOURS = {"held": "#3d9bf0", "refuted": "#ff3d9e", "unknown": "#e59400"}
 _CODES = {"held": 0, "refuted": ClaimRefuted.exit_code, "unknown": ClaimUnknown.exit_code}

@@ -14,12 +14,12 @@ from rich.markup import escape
 from rich.text import Text
 
 from workbench import chain, report
-from workbench.checkers.judge import plural
 from workbench.cli.screen import bar, mark, near
 from workbench.cli.sweeping import spoken
 from workbench.redact import Redactor
 from workbench.sweeps import Sweep
 from workbench.sweeps.ledger import Ending, Ledger, again
+from workbench.words import plural
 
 
 class SweepScreen:

@@ -257,7 +257,7 @@ def _check_shown(request: Request, claims: set[str]) -> None:
 
 def _estimate(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers: int) -> str:
     """How many cells, and about how long they take: what they are asked to run, and what a cell costs beside that."""
-    from workbench.checkers.judge import plural
+    from workbench.words import plural
 
     defaults = {book: {p.name: p.default for p in given} for book, given in parameters.items()}
     runs = [{**defaults[cell.notebook], **cell.parameters}.get("duration_s", 0) for cell in cells]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.checkers.judge import OK, doubts_of, plural
+from workbench.checkers.judge import OK, doubts_of
 from workbench.errors import UsageError
 from workbench.history import History
+from workbench.words import plural
 
 if TYPE_CHECKING:
     from workbench.plots.look import Picture

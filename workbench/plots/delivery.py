@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from workbench.checkers.fates import FATES, Fate, Fates, fates
-from workbench.checkers.judge import OK, plural
+from workbench.checkers.judge import OK
 from workbench.history import History
+from workbench.words import plural
 
 if TYPE_CHECKING:
     from workbench.plots.look import Mark, Picture

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.checkers.finding import Finding, short
-from workbench.checkers.judge import Mask, operation, plural
+from workbench.checkers.judge import Mask, operation
 from workbench.history import OUTCOMES, History, Outcome
+from workbench.words import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

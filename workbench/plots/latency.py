@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.checkers.judge import OK, Mask, chosen, last_heal, plural
+from workbench.checkers.judge import OK, Mask, chosen, last_heal
 from workbench.history import OUTCOMES, History
+from workbench.words import plural
 
 if TYPE_CHECKING:
     from workbench.plots.look import Picture

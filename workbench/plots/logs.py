@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from workbench.checkers.judge import plural
 from workbench.history import OUTCOMES, History
 from workbench.history.levels import LEVELS
 from workbench.history.logs import Logs
+from workbench.words import plural
 
 if TYPE_CHECKING:
     from workbench.plots.look import Picture

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from workbench.checkers.finding import Finding
 from workbench.checkers.intervals import percent
-from workbench.checkers.judge import plural
 from workbench.errors import UsageError
+from workbench.words import plural
 
 if TYPE_CHECKING:
     from workbench.plots.look import Picture

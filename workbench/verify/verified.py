@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 from workbench import chain
 from workbench.chain import Break
-from workbench.checkers.judge import plural
 from workbench.errors import ClaimRefuted, ClaimUnknown, UsageError
 from workbench.evidence.code import code
 from workbench.history import History
 from workbench.records import Claim, Note, Run, read_json, read_run
 from workbench.verify.judging import Again, judge_again
 from workbench.verify.listed import claims_of, contradictions, entry_of, promises_more, told_otherwise
+from workbench.words import plural
 
 SHORTEST_HEAD = 12
 """Digits of a head that was noted elsewhere: fewer could be met by trying."""
