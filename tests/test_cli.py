@@ -36,6 +36,41 @@ def nothing_started(project: Path) -> bool:
     return not (project / "outputs").exists()
 
 
+def test_what_is_unknown_is_executed_again_what_is_refuted_is_not_and_all_runs_are_kept(project, capfd):
+    notebook = project / "notebooks" / "unknown.ipynb"
+    told = json.loads(notebook.read_text())
+    told["cells"][-1]["source"] = [
+        "seen = Path('seen')\n",
+        "verdict = 'held' if seen.exists() else 'unknown'\n",
+        "seen.touch()\n",
+        "state(verdict, f'{verdict}: this time', concluded=True)\n",
+        "if verdict == 'unknown': raise ClaimUnknown('durable: unknown')",
+    ]
+    notebook.write_text(json.dumps(told))
+    assert call(["run", "unknown", "refuted", "held", "--again", "2"]) == 1, "a refuted claim is final"
+    first, second = sorted(path.name for path in (project / "outputs").glob("2*"))
+    assert f"Unknown in {first}, so executed again: unknown\n" in capfd.readouterr().out
+    assert (project / "outputs" / "latest").resolve().name == second
+    of = [json.loads((project / "outputs" / name / "results.json").read_text()) for name in (first, second)]
+    assert [[(n["name"], n["verdict"]) for n in one["notebooks"]] for one in of] == [
+        [("unknown", "unknown"), ("refuted", "refuted"), ("held", "held")],
+        [("unknown", "held")],
+    ]
+    assert call(["run", "unknown", "--again", "2"]) == 0, "what holds is not executed again"
+    assert len(list((project / "outputs").glob("2*"))) == 3
+
+
+def test_what_stays_unknown_ends_with_6(project):
+    assert call(["run", "unknown", "--again", "1"]) == 6
+    assert len(list((project / "outputs").glob("2*"))) == 2
+
+
+def test_what_is_red_stands_last(project, capfd):
+    assert call(["run", "refuted", "held", "unknown"]) == 1
+    rows = [line for line in capfd.readouterr().out.splitlines() if line[:1] in "●▲✕" and line]
+    assert [row.split()[1] for row in rows[-3:]] == ["held", "unknown", "refuted"]
+
+
 def test_a_run_shows_every_claim_and_ends_with_the_path_of_its_page(project, capfd):
     assert call(["run", "held", "refuted", "--profile", "quick", "-p", "label", "loud"]) == 1
     shown = capfd.readouterr().out

@@ -87,7 +87,7 @@ def test_jenkins_publishes_whatever_the_verdict():
     assert [text.count(bracket) for bracket in "{[("] == [text.count(bracket) for bracket in "}])"]
     always = re.search(r"post \{\s*always \{(.+?)\}", text, re.S)
     assert always
-    assert "junit testResults: 'outputs/2*/junit.xml'" in always[1]
+    assert "junit testResults: 'outputs/latest/junit.xml'" in always[1]
     assert "archiveArtifacts artifacts: 'outputs/2*/**'" in always[1]
 
 

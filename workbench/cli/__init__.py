@@ -73,6 +73,9 @@ def run(
     failed: Annotated[
         bool, typer.Option("--failed", help="Only what was red in the last run; parameters are those given now.")
     ] = False,
+    again: Annotated[
+        int, typer.Option("--again", metavar="N", min=0, help="Execute what ends unknown again, at most N times.")
+    ] = 0,
     cell_timeout: Annotated[
         float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one cell may run.")
     ] = 600.0,
@@ -102,6 +105,7 @@ def run(
         parallel=jobs,
         cell_timeout_s=cell_timeout,
         keep=keep,
+        again=again,
         break_production=break_production,
     )
     raise typer.Exit(code)

@@ -42,8 +42,8 @@ def run_chosen(
     keep: bool = False,
     whence: Mapping[str, str] = _NOWHERE_ELSE,
     replay_of: str = "",
-) -> tuple[int, Path]:
-    """Execute notebooks with the parameters that are ``chosen`` by their names; the exit code and the run's folder.
+) -> tuple[dict[str, int], Path]:
+    """Execute notebooks with the parameters that are ``chosen`` by their names: exit codes by name, the run's folder.
 
     ``whence`` says where a notebook is from, where its path does not. Raises `UsageError` for a time-out that is none,
     `ServiceError` if a parameter asks for containers and there can be none, and `WorkbenchError` if the folder cannot
@@ -86,7 +86,7 @@ def run_chosen(
     screen.conclude(ended, page=page)
     results.tell(read_run(folder), root=project.root, redactor=redactor, say=typer.echo)
     show_left(left)
-    return code, folder
+    return {each.job.name: each.exit_code for each in ended}, folder
 
 
 def _job(notebook: Notebook, folder: Path, parameters: Mapping[str, Any], *, environment: Mapping[str, str]) -> Job:

@@ -44,6 +44,7 @@ def replay(
 
     from workbench.cli.project import Project
     from workbench.compare import compare
+    from workbench.execute.ending import overall
     from workbench.records import find_run, read_run
 
     project = Project.find()
@@ -52,7 +53,7 @@ def replay(
     texts = project.from_here(pairs(parameter))
     with tempfile.TemporaryDirectory(prefix="workbench-replay-") as place:
         notebooks = [_notebook(note, project, Path(place), current=current) for note in notes]
-        code, folder = _run(
+        codes, folder = _run(
             project,
             notebooks,
             notes,
@@ -67,7 +68,7 @@ def replay(
     except UsageError as error:
         told = str(error)
     typer.echo(f"Against {old.folder.name}: {told}\nMore: workbench diff {old.folder.name} {folder.name}")
-    raise typer.Exit(code)
+    raise typer.Exit(overall(list(codes.values())))
 
 
 def _run(
@@ -80,7 +81,7 @@ def _run(
     whence: Mapping[str, str],
     cell_timeout_s: float,
     break_production: bool,
-) -> tuple[int, Path]:
+) -> tuple[dict[str, int], Path]:
     from workbench import guard
     from workbench.cli.allowing import allow
     from workbench.cli.executing import run_chosen

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import typer
+
 from workbench import guard
 from workbench.cli.allowing import allow
 from workbench.cli.executing import run_chosen
 from workbench.cli.project import Project, known_parameters
-from workbench.errors import UsageError
+from workbench.errors import ClaimUnknown, UsageError
+from workbench.execute.ending import overall
 from workbench.parameters import Given, read_profile, resolve
 
 
@@ -26,9 +29,13 @@ def run_notebooks(
     parallel: int,
     cell_timeout_s: float,
     keep: bool = False,
+    again: int = 0,
     break_production: bool = False,
 ) -> int:
     """Execute the notebooks that are meant; the exit code of the run.
+
+    What ends unknown is executed ``again``, at most so many times: a machine that stood still for a moment decides
+    nothing. What is refuted never is. Each time has a run folder of its own, so nothing is hidden.
 
     Raises `UsageError`, `ParameterError` or `NothingSelected` before anything is started, and `ServiceError` if a
     parameter asks for containers and there can be none.
@@ -44,9 +51,24 @@ def run_notebooks(
         [place.without(guard.RESERVED) for place in given],
         known=known_parameters(project.notebooks),
     )
-    return run_chosen(
-        project, notebooks, chosen, environment=environment, parallel=parallel, cell_timeout_s=cell_timeout_s, keep=keep
-    )[0]
+    codes: dict[str, int] = {}
+    for left in range(again, -1, -1):
+        ended, folder = run_chosen(
+            project,
+            notebooks,
+            chosen,
+            environment=environment,
+            parallel=parallel,
+            cell_timeout_s=cell_timeout_s,
+            keep=keep,
+        )
+        codes |= ended
+        notebooks = [notebook for notebook in notebooks if ended[notebook.name] == ClaimUnknown.exit_code]
+        if not notebooks or not left:
+            break
+        which = ", ".join(notebook.name for notebook in notebooks)
+        typer.echo(f"\nUnknown in {folder.name}, so executed again: {which}\n")
+    return overall(list(codes.values()))
 
 
 def _given(project: Project, *, profile: str | None, files: Sequence[Path], texts: Mapping[str, str]) -> list[Given]:

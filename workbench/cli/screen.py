@@ -24,6 +24,8 @@ from workbench.results import headline, not_stated
 
 STYLES = {"held": "bold #3d9bf0", "refuted": "bold #ff3d9e", "unknown": "bold #e59400"}
 SHAPES = {"held": "●", "refuted": "✕", "unknown": "▲"}
+_LAST = {"held": 0, "unknown": 1, "refuted": 2}
+"""What is red stands last: the end of a long table is what a terminal shows, and what is kept of a pipeline's log."""
 LOOK = "Judge its record again: workbench verify latest · repeat what was red: workbench run --failed"
 """What one does after a red run."""
 PLAIN_EVERY_S = 2.0
@@ -91,18 +93,15 @@ class Screen:
                 self._say(job, f"[dim]ended after {ended.seconds:.1f} s:[/] {mark(ended.verdict)}")
 
     def conclude(self, ended: Sequence[Ended], *, page: Path) -> None:
-        """The claims of all notebooks, why one did not come to its end, and last the path of the page, if any."""
+        """The claims of all notebooks, red ones last; why one did not come to its end; the path of the page, if any."""
         table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
         for heading, ratio in (("verdict", None), ("notebook", None), ("claim", 2), ("measured", 3)):
             table.add_column(heading, ratio=ratio, no_wrap=ratio is None)
-        for each in ended:
-            for claim in each.claims:
-                verdict = str(claim.get("verdict"))
-                measured = str(claim.get("text") or "").removeprefix(f"{verdict}: ")
-                sentence = str(claim.get("sentence") or claim.get("name"))
-                table.add_row(
-                    mark(verdict), escape(each.job.name), *(escape(self._redact(t)) for t in (sentence, measured))
-                )
+        rows = [(str(claim.get("verdict")), each.job.name, claim) for each in ended for claim in each.claims]
+        for verdict, name, claim in sorted(rows, key=lambda row: _LAST.get(row[0], len(_LAST))):
+            measured = str(claim.get("text") or "").removeprefix(f"{verdict}: ")
+            sentence = str(claim.get("sentence") or claim.get("name"))
+            table.add_row(mark(verdict), escape(name), *(escape(self._redact(t)) for t in (sentence, measured)))
         self._console.print()
         if table.rows:
             self._console.print(table)
