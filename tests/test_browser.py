@@ -10,14 +10,13 @@ from chromium import chromium
 from workbench.errors import ProgramMissing
 from workbench.report.chromium import find, started
 
-pytestmark = pytest.mark.browser
-
 BAD = """<!doctype html><html><head><title>t</title><meta name="viewport" content="width=device-width"></head><body>
 <p style="color:#999;background:#fff">Hardly to be read.</p><div style="width:500px;height:9px"></div>
 <img src="beside.png"><a href="#nowhere">a</a><a href="#here">b</a><a href="gone.html">c</a><a href="beside.html">d</a>
 <h2 id="here">Here</h2></body></html>"""
 
 
+@pytest.mark.browser
 def test_a_page_with_faults_is_seen_to_have_them(tmp_path):
     path = tmp_path / "beside.html"
     path.write_text(BAD)
@@ -33,10 +32,13 @@ def test_a_page_with_faults_is_seen_to_have_them(tmp_path):
         assert browser.open(path, dark=True).ask("matchMedia('(prefers-color-scheme: dark)').matches") is True
 
 
+@pytest.mark.browser
 def test_nothing_is_left_of_a_browser():
     with started("--remote-debugging-port=0", "about:blank") as (process, folder):
+        deadline = time.monotonic() + 30
         while not (folder / "profile" / "DevToolsActivePort").exists():
             assert process.poll() is None
+            assert time.monotonic() < deadline, "it listens nowhere"
             time.sleep(0.02)
     assert process.poll() is not None
     assert not folder.exists()

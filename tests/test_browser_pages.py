@@ -1,7 +1,9 @@
 """Pages in a browser, as a reader has them who got one file: nothing is asked for, nothing hinders or sticks out."""
 
 import json
+import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from chromium import chromium
@@ -11,8 +13,6 @@ from workbench import report
 from workbench.cli import call
 from workbench.errors import WorkbenchError
 from workbench.report.pdf import print_pages
-
-pytestmark = pytest.mark.browser
 
 LOOKS = {"light": {}, "dark": {"dark": True}, "phone": {"width": 390, "height": 844}}
 WIDE = {
@@ -55,6 +55,7 @@ def run(tmp_path):
     return folder
 
 
+@pytest.mark.browser
 def test_report_and_index_in_a_browser(run):
     with chromium() as browser:
         for path in (run / "tour" / "report.html", run / "index.html"):
@@ -69,6 +70,7 @@ def test_report_and_index_in_a_browser(run):
                 page.close()
 
 
+@pytest.mark.browser
 def test_a_page_prints_as_pdf(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WORKBENCH_OUTPUTS", str(tmp_path))
     place = run / "tour"
@@ -80,43 +82,39 @@ def test_a_page_prints_as_pdf(run, tmp_path, monkeypatch, capsys):
     assert (place / "report.pdf").read_bytes() == printed
 
 
-STUCK = """#!/bin/sh
-echo "cannot print"
-sleep 600 & exec sleep 600
-"""
+def stuck(path: Path, *, seconds: int, before: str = ":") -> Path:
+    """A browser that never ends by itself, nor does its child. Each sleeps ``seconds``, by which they are found."""
+    path.write_text(f"#!/bin/sh\necho 'cannot print'\nsleep {seconds} & {before}; exec sleep {seconds}\n")
+    path.chmod(0o755)
+    return path
 
 
 def test_a_browser_that_prints_nothing_is_ended_with_its_children(run, tmp_path, monkeypatch):
-    program = tmp_path / "stuck"
-    program.write_text(STUCK)
-    program.chmod(0o755)
-    monkeypatch.setenv("WORKBENCH_CHROMIUM", str(program))
-    before = sleeping()
+    seconds = 10_000_000 + os.getpid()
+    monkeypatch.setenv("WORKBENCH_CHROMIUM", str(stuck(tmp_path / "stuck", seconds=seconds)))
     with pytest.raises(WorkbenchError, match=r"(?s)was not done within 0.5 s.*It said: …cannot print") as raised:
         print_pages([run / "tour" / "report.html"], within_s=0.5)
     assert raised.value.exit_code == 3
     assert not (run / "tour" / "report.pdf").exists()
-    assert sleeping() - before == set()
+    assert sleeping(seconds) == []
 
 
 def test_nothing_stays_of_a_browser_whose_caller_is_asked_to_end(run, tmp_path, monkeypatch):
-    program = tmp_path / "killer"
-    program.write_text(STUCK.replace("sleep", "sleep 2; kill -TERM $PPID; sleep", 1))
-    program.chmod(0o755)
+    seconds = 20_000_000 + os.getpid()
+    program = stuck(tmp_path / "killer", seconds=seconds, before="sleep 0.5; kill -TERM $PPID")
     monkeypatch.setenv("WORKBENCH_CHROMIUM", str(program))
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
-    before = sleeping()
     with pytest.raises(KeyboardInterrupt):
         print_pages([run / "tour" / "report.html"])
-    assert sleeping() - before == set()
+    assert sleeping(seconds) == []
     assert list(folder.iterdir()) == []
 
 
-def sleeping() -> set[str]:
-    listed = subprocess.run(["pgrep", "-f", "^sleep 600$"], capture_output=True, text=True, check=False)
-    return set(listed.stdout.split())
+def sleeping(seconds: int) -> list[str]:
+    listed = subprocess.run(["pgrep", "-f", f"^sleep {seconds}$"], capture_output=True, text=True, check=False)
+    return listed.stdout.split()
 
 
 def test_without_a_browser_there_are_pages_and_a_cure(run, tmp_path, monkeypatch, capsys):

@@ -172,9 +172,9 @@ def test_images_that_are_there_are_not_built_again():
     assert "The images are there" in said.stdout
 
 
-# --- what the marker and the script say where there is no Docker
+# --- what the markers and the script say where there is no Docker and no browser
 
-NOWHERE = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+NOWHERE = {"DOCKER_HOST": "unix:///nowhere/docker.sock", "WORKBENCH_CHROMIUM": "/nowhere/chromium"}
 
 
 def test_without_an_engine_the_images_say_what_is_missing():
@@ -186,11 +186,12 @@ def test_without_an_engine_the_images_say_what_is_missing():
     assert "apt-get install docker.io" in said.stderr
 
 
-@pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 error")])
-def test_without_an_engine_a_docker_test_is_skipped_but_fails_where_ci_is_true(tmp_path, ci, outcome):
+@pytest.mark.parametrize(("ci", "outcome"), [("", "2 skipped"), ("true", "2 errors")])
+def test_without_an_engine_or_a_browser_a_test_is_skipped_but_fails_where_ci_is_true(tmp_path, ci, outcome):
     (tmp_path / "conftest.py").write_text((HERE / "conftest.py").read_text())
-    (tmp_path / "test_one.py").write_text("import pytest\n@pytest.mark.docker\ndef test_one(): pass\n")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = docker\n")
+    tests = "".join(f"@pytest.mark.{mark}\ndef test_{mark}(): pass\n" for mark in ("docker", "browser"))
+    (tmp_path / "test_two.py").write_text(f"import pytest\n{tests}")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = docker\n browser\n")
     said = subprocess.run(
         [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", tmp_path],
         capture_output=True,
@@ -201,3 +202,4 @@ def test_without_an_engine_a_docker_test_is_skipped_but_fails_where_ci_is_true(t
     )
     assert outcome in said.stdout, said.stdout
     assert "/nowhere/docker.sock does not exist" in said.stdout
+    assert "WORKBENCH_CHROMIUM is '/nowhere/chromium'" in said.stdout

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from workbench import chain, report
 from workbench.errors import UsageError
-from workbench.records import find_run, read_run, unpromised
+from workbench.records import claims_in, find_run, histories_in, read_run, unpromised
 
 HELD = {"name": "durable", "sentence": "It stays.", "verdict": "held", "text": "held: All 3 are there."}
 REFUTED = {"name": "back", "sentence": "It comes back.", "verdict": "refuted", "text": "It took 9 s."}
@@ -34,6 +34,24 @@ def test_nothing_is_promised_by_who_did_not_conclude():
     assert unpromised(unpromised(HELD)) == unpromised(HELD)
     assert unpromised(REFUTED) == REFUTED
     assert unpromised(OPEN)["verdict"] == "unknown"
+
+
+def test_what_is_held_stands_behind_a_conclusion(tmp_path):
+    concluded, cut_off = write(tmp_path / "a", HELD, REFUTED), write(tmp_path / "b", HELD, REFUTED, concluded=False)
+    assert claims_in(concluded) == [HELD, REFUTED]
+    assert claims_in(cut_off) == [unpromised(HELD), REFUTED]
+    for claims in (None, {}, "held", [None, "held"]):
+        (cut_off / "verdict.json").write_text(json.dumps({"claims": claims, "concluded": True}))
+        assert claims_in(cut_off) == []
+    assert claims_in(tmp_path / "nowhere") == []
+
+
+def test_histories_stand_in_the_order_of_their_runs(tmp_path):
+    for name in ("history-10", "history", "history-2", "logs"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "history.html").write_text("")
+    assert [path.name for path in histories_in(tmp_path)] == ["history", "history-2", "history-10"]
+    assert histories_in(tmp_path / "nowhere") == []
 
 
 def test_what_cannot_be_judged_again_says_so_on_the_pages(run):

@@ -119,8 +119,8 @@ def forms(secret):
 def test_no_error_tells_a_secret(project, monkeypatch, capfd):
     (project / "torn.yaml").write_text(f'store: x\npassword: "{SAID}\n')
     (project / "sweep.yaml").write_text(f'notebook: leaky\nmatrix: {{password: ["{SAID}"\n')
-    for arguments in (["run", "leaky", "-f", "torn.yaml"], ["sweep", "sweep.yaml"], ["run", OF_ENVIRONMENT]):
-        assert call(arguments) in (4, 5)
+    asked = [["run", "leaky", "-f", "torn.yaml"], ["sweep", "sweep.yaml"], ["run", OF_ENVIRONMENT]]
+    assert [call(arguments) for arguments in asked] == [4, 4, 5]
     monkeypatch.setattr(Project, "find", lambda: (_ for _ in ()).throw(RuntimeError(f"no {OF_ENVIRONMENT}")))
     assert call(["run", "leaky"]) == 3
     told = capfd.readouterr().err
@@ -144,7 +144,7 @@ def test_nothing_that_a_run_leaves_tells_a_secret(project, monkeypatch, capfd):
         sys, "argv",
         ["workbench", "run", "leaky", "-p", "password", GIVEN, "-p", "store", f"redis://:{IN_ADDRESS}@10.0.0.1:1/0"],
     )  # fmt: skip
-    assert call(sys.argv[1:]) in (1, 3)
+    assert call(sys.argv[1:]) == 3, "a cell failed"
     shown = capfd.readouterr()
     run = (project / "outputs" / "latest").resolve()
     files = {str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()}

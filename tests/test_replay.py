@@ -71,7 +71,7 @@ def test_of_a_run_that_was_cut_off_the_notebook_is_still_the_projects(project):
 def test_a_parameter_that_is_gone_today_is_named(project, capfd):
     source = project / "notebooks/held.ipynb"
     source.write_text(source.read_text().replace("clients: int = 8", "users: int = 8").replace("{clients}", "{users}"))
-    assert call(["replay", "latest", "held", "--current"]) in (0, 3)
+    assert call(["replay", "latest", "held", "--current"]) == 0
     assert "held has no parameter clients today: what the run gave it is left out." in capfd.readouterr().err
 
 
