@@ -8,9 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from workbench.cli.project import Project
+from workbench.cli.terminal import console, near
 from workbench.errors import UsageError
 
 _NOTEBOOK_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
@@ -28,7 +27,7 @@ def begin_notebook(name: str) -> None:
         )
     path = Project.find().root / "notebooks" / f"{name}.ipynb"
     _write(path, json.dumps(notebook(name), indent=1, ensure_ascii=False) + "\n")
-    shown = _shown(path)
+    shown = near(path)
     _say(
         f"{shown} is there, and runs as it stands:",
         f"  workbench run {name}",
@@ -93,11 +92,5 @@ def _write(path: Path, text: str) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _say(first: str, *rest: str) -> None:
-    console = Console(highlight=False, emoji=False, soft_wrap=True)
-    for line in (first, *rest):
-        console.print(line, markup=False)
+def _say(*lines: str) -> None:
+    console().print(*lines, sep="\n", markup=False, soft_wrap=True)

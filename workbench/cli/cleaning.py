@@ -12,6 +12,7 @@ from workbench import trends
 from workbench.cli.project import Project
 from workbench.runtimes.docker.stale import sweep as sweep_engine
 from workbench.runtimes.folders import sweep
+from workbench.words import plural
 
 _LEFT = ("results.json", "verdict.json", "services.json", "*/verdict.json", "*/logs/progress.jsonl")
 _RUN = re.compile(r"\d{8}T\d{6}Z-.+-[0-9a-f]{6}")
@@ -23,11 +24,10 @@ def clean_up(*, outputs_too: bool) -> None:
     With ``outputs_too`` every run's folder, but nothing else that is in outputs.
     """
     stale = sweep()
-    typer.echo(f"{len(stale)} stale data folder{'s' * (len(stale) != 1)} removed.")
+    typer.echo(f"{plural(len(stale), 'stale data folder')} removed.")
     containers, networks = sweep_engine()
     if containers or networks:
-        counts = f"{len(containers)} stale container{'s' * (len(containers) != 1)}"
-        typer.echo(f"{counts} and {len(networks)} network{'s' * (len(networks) != 1)} removed.")
+        typer.echo(f"{plural(len(containers), 'stale container')} and {plural(len(networks), 'network')} removed.")
     if not outputs_too:
         return
     outputs = Project.find().outputs
@@ -38,7 +38,7 @@ def clean_up(*, outputs_too: bool) -> None:
     if latest.is_symlink() and not latest.exists():
         latest.unlink()
     trends.remove(outputs)
-    typer.echo(f"{len(runs)} run{'s' * (len(runs) != 1)} removed from {outputs}.")
+    typer.echo(f"{plural(len(runs), 'run')} removed from {outputs}.")
 
 
 def _is_run(path: Path) -> bool:

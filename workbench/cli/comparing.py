@@ -31,6 +31,7 @@ def diff(
     0: both state the same claims, each with the same verdict. 1: a verdict differs. 6: a claim is in one of them only.
     """
     from workbench.cli.project import Project
+    from workbench.cli.terminal import near
     from workbench.compare import compare
     from workbench.compare.page import write
     from workbench.records import find_run
@@ -45,19 +46,16 @@ def diff(
         raise WorkbenchError(
             f"The page cannot be written to {path}: {error.strerror}. Give another: --page FILE"
         ) from error
-    typer.echo(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
-    raise typer.Exit(
-        {"agree": 0, "differ": ClaimRefuted.exit_code, "unknown": ClaimUnknown.exit_code}[comparison.verdict]
-    )
+    typer.echo(str(near(path)))
+    raise typer.Exit(_EXIT_CODE[comparison.verdict])
 
 
 def _tell(comparison: Comparison) -> None:
-    import sys
-
-    from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+    from workbench.cli import terminal
+
+    console = terminal.console()
     console.print(f"[bold]{comparison.headline}[/]", soft_wrap=True)
     for side, run in zip("AB", (comparison.a, comparison.b), strict=True):
         console.print(f"[dim]{side}[/] {escape(run.folder.name)}", soft_wrap=True)
@@ -76,6 +74,7 @@ def _tell_pair(console: Any, pair: Pair, latencies: Sequence[Latency]) -> None:
     from rich.table import Table
 
     from workbench.compare.page import milliseconds
+    from workbench.words import plural
 
     console.print(f"[cyan]{escape(pair.name)}[/]")
     for judged in pair.claims:
@@ -83,7 +82,7 @@ def _tell_pair(console: Any, pair: Pair, latencies: Sequence[Latency]) -> None:
             told = escape(f"{judged.name}: {' → '.join(judged.verdicts)}")
             console.print(f"  [bold]{judged.change}[/] {told}", soft_wrap=True)
     if same := sum(judged.change == "same" for judged in pair.claims):
-        console.print(f"  [dim]{same} claim{'s' * (same != 1)} with the same verdict[/]")
+        console.print(f"  [dim]{plural(same, 'claim')} with the same verdict[/]")
     for what, found in (("parameter", pair.parameters), ("surroundings", pair.surroundings)):
         for change in found[:_MOST]:
             console.print(f"  [dim]{what}[/] {escape(str(change))}", soft_wrap=True)

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from workbench.cli import terminal
 from workbench.errors import WorkbenchError
 from workbench.execute.folder import ENOUGH
 from workbench.history.folder import RUN
@@ -38,7 +38,7 @@ class Row(NamedTuple):
 
 def examine() -> int:
     """Print the table; exit code 0, or 3 if something that every experiment needs is missing."""
-    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+    console = terminal.console()
     with console.status("Trying the services"):
         rows = list(_rows())
     print_rows(console, rows)
@@ -52,9 +52,7 @@ def examine() -> int:
 
 def print_rows(console: Console, rows: Iterable[Row]) -> None:
     """As a table, each cure below what was seen."""
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for heading in ("", "what", "seen"):
-        table.add_column(heading, no_wrap=heading != "seen")
+    table = terminal.table("", "what", "seen", tight=2)
     shapes = {"ok": "[#3d9bf0]●[/]", "note": "[#e59400]▲[/]", "missing": "[#ff3d9e]✕[/]"}
     for row in rows:
         cure = f"\n[dim]{escape(row.cure)}[/]" if row.cure else ""

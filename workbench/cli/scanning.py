@@ -8,12 +8,14 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbench.errors import NothingSelected, UsageError
+from workbench.words import plural
 
 if TYPE_CHECKING:
     from workbench.redact import Redactor
@@ -45,17 +47,14 @@ def scan(
     ] = None,
 ) -> None:
     """Look for secrets, and for notebooks with outputs, in files to be committed: 0 if there are none, else 1."""
-    import sys
-
-    from rich.console import Console
-
     from workbench.cli.project import Project
+    from workbench.cli.terminal import console, near
     from workbench.redact import Redactor
 
     project = Project.find()
     chosen = paths or [project.root / place for place in _PLACES if (project.root / place).exists()]
     texts = {file: _text(file) for file in _files(chosen)}
-    unseen = [_shown(file) for file, text in texts.items() if text is None]
+    unseen = [str(near(file)) for file, text in texts.items() if text is None]
     files = len(texts) - len(unseen)
     if not files:
         raise NothingSelected(f"There is no text to look at in {', '.join(map(str, chosen)) or project.root}.")
@@ -66,20 +65,19 @@ def scan(
         if text is not None
         for leak in leaks_in(file, text, known, bare=_is_bare(file, project.root))
     ]
-    console = Console(highlight=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+    say = partial(console().print, markup=False, soft_wrap=True)
     for leak in leaks:
-        console.print(f"{leak.where}: {leak.kind}{': ' if leak.excerpt else ''}{leak.excerpt}", markup=False)
+        say(f"{leak.where}: {leak.kind}{': ' if leak.excerpt else ''}{leak.excerpt}")
     if unseen:
         more = f" and {len(unseen) - _NAMED} more" if len(unseen) > _NAMED else ""
-        console.print(f"Not looked at, as no text or too large: {', '.join(unseen[:_NAMED])}{more}.", markup=False)
-    looked = f"{files} file{'s' * (files != 1)}"
+        say(f"Not looked at, as no text or too large: {', '.join(unseen[:_NAMED])}{more}.")
+    looked = plural(files, "file")
     if not leaks:
-        console.print(f"Nothing found in {looked}.")
+        say(f"Nothing found in {looked}.")
         return
-    console.print(
+    say(
         f"{len(leaks)} found in {looked}. What is a secret belongs into an environment variable; a line with "
-        f"“{ALLOWED}” is not looked at; outputs go with: jupyter nbconvert --clear-output --inplace NOTEBOOK",
-        markup=False,
+        f"“{ALLOWED}” is not looked at; outputs go with: jupyter nbconvert --clear-output --inplace NOTEBOOK"
     )
     raise typer.Exit(1)
 
@@ -97,7 +95,9 @@ def _text(file: Path) -> str | None:
 
 def leaks_in(file: Path, text: str, known: Redactor, *, bare: bool = False) -> Iterator[Leak]:
     """What is found in a file with this text; a ``bare`` notebook must have no outputs."""
-    name = _shown(file)
+    from workbench.cli.terminal import near
+
+    name = str(near(file))
     document = _notebook(text) if file.suffix == ".ipynb" else None
     if document is None:
         yield from _in_lines(text, name, known, named=file.suffix in (".yaml", ".yml", ".env", ".ini", ".toml"))
@@ -217,8 +217,3 @@ def _excerpt(line: str, start: int, end: int, known: Redactor) -> str:
 
 def _is_bare(file: Path, root: Path) -> bool:
     return file.resolve().parent == (root / "notebooks").resolve()
-
-
-def _shown(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,6 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from workbench import chain
+from workbench.cli import terminal
+from workbench.cli.terminal import near
 from workbench.execute.ending import VERDICT_FILE, Ended, Job
 from workbench.records import read_json
 from workbench.redact import Redactor
@@ -36,9 +37,7 @@ class Screen:
     """Watches an execution (`see` takes its events) and tells of it."""
 
     def __init__(self, *, redactor: Redactor, console: Console | None = None) -> None:
-        # A pipe has no width: wide enough for a claim and what was measured.
-        width = None if sys.stdout.isatty() else 120
-        self._console = console or Console(highlight=False, emoji=False, width=width)
+        self._console = console or terminal.console()
         self._redact, self._clean = redactor.text, redactor.tree
         self._lines: dict[str, _Line] = {}
         self._live: Live | None = None
@@ -179,8 +178,3 @@ def _in_ms(ready_ms: Any) -> str:
 def bar(share: float, *, width: int = 16) -> str:
     full = round(min(max(share, 0.0), 1.0) * width)
     return "━" * full + "╌" * (width - full)
-
-
-def near(path: Path) -> Path:
-    """As seen from here if it is below."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from workbench import report, results
+from workbench.cli import terminal
 from workbench.cli.project import Project
 from workbench.errors import ParameterError, WorkbenchError
 from workbench.records import find_run
@@ -18,25 +16,25 @@ from workbench.records import find_run
 
 def list_all(expression: str | None, *, tags: Sequence[str] = ()) -> None:
     """A line per notebook: its name, its question, tags and scenarios. Raises `NothingSelected` if there is none."""
-    table = _table("notebook", "question", "tags", "scenarios")
+    table = terminal.table("notebook", "question", "tags", "scenarios", style="cyan")
     for notebook in Project.find().select([], every=True, expression=expression, tags=tags):
         table.add_row(
             notebook.name, escape(notebook.title), escape(" ".join(notebook.tags)), ", ".join(notebook.scenarios)
         )
-    _console().print(table)
+    terminal.console().print(table)
 
 
 def show_one(name: str) -> None:
     """A notebook's question, claims and parameters. Raises `NothingSelected` if there is none of that name."""
     notebook = Project.find().named(name)
-    console = _console()
+    console = terminal.console()
     console.print(f"[bold]{escape(notebook.title)}[/]\n")
     if notebook.abstract:
         console.print(escape(notebook.abstract) + "\n")
     if notebook.tags:
         console.print(f"[dim]tags[/]   {escape(' '.join(notebook.tags))}\n")
     if notebook.claims:
-        table = _table("claim", "sentence")
+        table = terminal.table("claim", "sentence", style="cyan")
         for claim, sentence in notebook.claims.items():
             table.add_row(claim, escape(sentence))
         console.print(table, "")
@@ -45,7 +43,7 @@ def show_one(name: str) -> None:
     except ParameterError as error:
         console.print(f"[dim]{escape(str(error))}[/]")
         return
-    table = _table("parameter", "type", "default", "meaning")
+    table = terminal.table("parameter", "type", "default", "meaning", style="cyan")
     for p in parameters:
         table.add_row(p.name, escape(p.type), escape(repr(p.default)), escape(p.help))
     console.print(table)
@@ -72,15 +70,4 @@ def rebuild(folder: Path, *, pdf: bool = False) -> None:
 
         made += print_pages(report.pages(place))
     for path in made:
-        _console().print(str(path), soft_wrap=True, markup=False)
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for number, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=number == 0, style="cyan" if number == 0 else "")
-    return table
-
-
-def _console() -> Console:
-    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+        terminal.console().print(str(path), soft_wrap=True, markup=False)

@@ -73,15 +73,12 @@ def down(
 
 def show(standing: Standing, *, secrets: bool = False) -> None:
     """How each service is reached, where its log is, and how to end it all."""
-    import sys
-
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
+    from workbench.cli import terminal
     from workbench.redact import Redactor
 
-    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+    console = terminal.console(width=160)
     about = standing.about
     since = f" since {about['since']}" if "since" in about else ""
     state = "up" if standing.ready else "starting"
@@ -89,9 +86,7 @@ def show(standing: Standing, *, secrets: bool = False) -> None:
     if standing.kept:
         state = f"{'kept from' if standing.ready else 'of a run that goes on:'} {escape(about['notebook'])}"
     console.print(f"[bold]{standing.name}[/] is {state}{since}, owned by process {standing.pid}{where}.")
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for heading in ("service", "program", "runtime", "address"):
-        table.add_column(heading, no_wrap=heading == "service", overflow="fold")
+    table = terminal.table("service", "program", "runtime", "address")
     for service, said in about.get("services", {}).items():
         address = said["url"] if secrets else Redactor().text(said["url"])
         table.add_row(service, escape(said["program"]), said["runtime"], escape(address))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from workbench.cli import terminal
 from workbench.cli.doctor import Row, print_rows
 from workbench.errors import ServiceError, UsageError
 from workbench.history.folder import RUN
@@ -47,7 +48,7 @@ def try_system(where: str, *, runtime: str = "embedded") -> int:
     if not tested.own:
         raise UsageError("--system names the file that describes a system of yours: --system shop_system.py.")
     system: Any = tested.services[APP]
-    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+    console = terminal.console()
     console.print(repr(system), markup=False)
     before = os.environ.get(RUN)
     said = ""

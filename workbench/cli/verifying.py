@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -73,9 +72,9 @@ def _watching() -> Iterator[Callable[[str, str, int, int], None]]:
 
 
 def _tell(found: Verified) -> None:
-    from rich.console import Console
+    from workbench.cli import terminal
 
-    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
+    console = terminal.console()
     console.print(found.run.folder.name, style="bold", markup=False)
     for one in found.notes:
         _tell_notebook(console, one)
