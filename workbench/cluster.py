@@ -2,7 +2,7 @@
 
 client = connect("tcp://127.0.0.1:8786")
 workers(client) → [Worker(name='…', address='tcp://127.0.0.1:40001', host='…', pid=4711, here=True), …]
-client.close()
+leave(client)
 
 `distributed` (the extra "cluster") is imported by `connect`, and by nobody who does not call it.
 """
@@ -64,7 +64,8 @@ def connect(address: str, *, timeout_s: float = CONNECT_S) -> Client:
         ) from error
     if alone:  # what goes wrong is told by our errors; its own log would stand beside them, with tracebacks
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL + 1)
-    client = Client.__new__(Client)  # held here also when it fails in its making
+    # Held here also when it fails in its making: else it waits at the end of this process for its loop, and complains.
+    client = Client.__new__(Client)
     try:
         with warnings.catch_warnings():  # which packages differ that are not ours is nobody's business here
             warnings.simplefilter("ignore")
@@ -77,12 +78,12 @@ def connect(address: str, *, timeout_s: float = CONNECT_S) -> Client:
             )
             return client
     except (ValueError, TypeError) as error:
-        _end(client)
+        leave(client)
         raise UsageError(
             f"{address!r} is no address of a scheduler: {error}. It looks like tcp://10.0.0.5:8786."
         ) from error
     except Exception as error:  # nobody is there, or somebody who speaks another language
-        _end(client)
+        leave(client)
         raise ServiceError(
             f"No scheduler answers at {address} within {timeout_s:g} s: {_first(error)}. Start one with "
             "`dask scheduler`, and give the address that it prints."
@@ -116,10 +117,10 @@ def workers(client: Client, *, timeout_s: float = CONNECT_S) -> list[Worker]:
     return sorted(found, key=lambda worker: (worker.name, worker.address))
 
 
-def code() -> dict[str, str]:
-    """``version`` of this package and ``digest`` of its source (SHA-256, hexadecimal), as workers are compared by."""
-    seen = _look()
-    return {"version": seen["version"], "digest": seen["digest"]}
+def leave(client: Client) -> None:
+    """Let go of a client, whatever its state and that of its cluster. May be called again."""
+    with contextlib.suppress(Exception):  # a scheduler that is gone cannot be taken leave of
+        within(4.0, lambda: client.close(timeout=2), late="It does not end.")  # type: ignore[no-untyped-call]
 
 
 def within(seconds: float, ask: Callable[[], T], *, late: str) -> T:
@@ -143,12 +144,6 @@ def within(seconds: float, ask: Callable[[], T], *, late: str) -> T:
     if error is not None:
         raise error
     return answer  # type: ignore[return-value]
-
-
-def _end(client: Client) -> None:
-    """Of one that was not made to its end: or it would wait at the end of this process for its loop, and complain."""
-    with contextlib.suppress(Exception):
-        within(2.0, lambda: client.close(timeout=1), late="It does not end.")  # type: ignore[no-untyped-call]
 
 
 def _check(worker: Worker, seen: dict[str, Any], mine: dict[str, Any]) -> None:

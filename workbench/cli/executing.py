@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shlex
 import sys
 import time
@@ -59,7 +58,7 @@ def run_chosen(
     folder = new_run_folder(project.outputs, [notebook.name for notebook in notebooks])
     point_latest(folder)  # from here on nobody takes an older run for this one, however it ends
     jobs = [_job(notebook, folder, chosen[notebook.name], environment=environment) for notebook in notebooks]
-    redactor = Redactor.known({name: value for job in jobs for name, value in job.parameters.items()})
+    redactor = Redactor.known(*(job.parameters for job in jobs))
     screen = Screen(redactor=redactor)
     with screen.watching(jobs):
         ended = execute(jobs, cwd=project.root, parallel=parallel, cell_timeout_s=cell_timeout_s, watch=screen.see)
@@ -69,14 +68,11 @@ def run_chosen(
     entries = []
     for each in ended:
         name = each.job.name
-        where = whence.get(name) or _seen_from(project.root, each.job.path)
+        where = whence.get(name) or project.seen(each.job.path)
         entries.append({**each.as_json(), "notebook": where, "tags": tagged[name]})
     page = folder / report.INDEX
     try:
-        results.keep(folder, entries, told, redactor=redactor)
-        chain.write(folder)  # the record is complete; what follows is derived from it
-        results.write_derived(folder)
-        report.write(folder)
+        results.finish(folder, entries, told, redactor=redactor)
         page = point_latest(folder) / report.INDEX
         trends.refresh(project.outputs, root=project.root)
     except OSError as error:
@@ -109,8 +105,3 @@ def _unwritten(folder: Path, error: OSError) -> str:
 
 def _command(redactor: Redactor) -> str:
     return shlex.join(["workbench", *map(redactor.text, without_secrets(sys.argv[1:]))])  # before quoting hides one
-
-
-def _seen_from(root: Path, path: Path) -> str:
-    """A notebook's path from the root of the project: the same on every machine."""
-    return Path(os.path.relpath(path, root)).as_posix()

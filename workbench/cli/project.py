@@ -129,6 +129,10 @@ class Project:
         """Where its runs are: ``WORKBENCH_OUTPUTS``, else its folder ``outputs``."""
         return Path(os.environ.get(OUTPUTS) or self.root / "outputs").absolute()
 
+    def seen(self, path: Path) -> str:
+        """A path as it is from the root: the same on every machine."""
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
     def from_here(self, texts: Mapping[str, str]) -> dict[str, str]:
         """Parameters of the command line; the file of a ``system`` is named from the working directory, while a
         notebook works in the root of the project."""

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.text import Text
 
 from workbench import chain, report
-from workbench.cli.screen import bar, mark, near
-from workbench.cli.sweeping import spoken
-from workbench.redact import Redactor
+from workbench.cli.screen import bar, mark
+from workbench.cli.terminal import console, lasting, near
 from workbench.sweeps import Sweep
 from workbench.sweeps.ledger import Ending, Ledger, again
 from workbench.words import plural
@@ -25,12 +22,12 @@ from workbench.words import plural
 class SweepScreen:
     """Watches a sweep (`see` takes what is told of its cells)."""
 
-    def __init__(self, ledger: Ledger, *, workers: int, redactor: Redactor) -> None:
-        self._console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 160)
-        self._ledger, self._workers, self._redact = ledger, workers, redactor.text
+    def __init__(self, ledger: Ledger, *, workers: int) -> None:
+        self._console = console(width=160)
+        self._ledger, self._workers, self._redact = ledger, workers, ledger.redactor.text
         self._of = len(ledger.cells)
         self._todo = len(ledger.waiting)
-        self._ended = self._running = 0
+        self._ended = 0
         self._took = 0.0
 
     @contextlib.contextmanager
@@ -47,13 +44,8 @@ class SweepScreen:
 
     def see(self, what: Ending | str) -> None:
         """A cell began or ended."""
-        if isinstance(what, str):
-            self._running += 1
+        if isinstance(what, str) or what.state == "not run":  # said at the end, together with others
             return
-        if what.state == "not run":  # said at the end, together with others
-            self._running = max(self._running - 1, 0)
-            return
-        self._running -= 1
         self._ended += 1
         self._took += what.seconds
         where = f" [dim]on {escape(what.where)}[/]" if what.where else ""
@@ -90,12 +82,13 @@ class SweepScreen:
 
     def _line(self) -> Text:
         share = self._ended / self._todo if self._todo else 1.0
-        told = f"{bar(share)} {self._ended:,} of {self._todo:,} cells, {self._running} running"
-        words = ("refuted", "unknown")
-        for word in words:
-            count = sum(e.get("verdict") == word and e["state"] != "waiting" for e in self._ledger.cells.values())
+        cells = self._ledger.cells.values()
+        running = sum(cell["state"] == "running" for cell in cells)
+        told = f"{bar(share)} {self._ended:,} of {self._todo:,} cells, {running} running"
+        for word in ("refuted", "unknown"):
+            count = sum(cell.get("verdict") == word and cell["state"] != "waiting" for cell in cells)
             told += f" · {count:,} {word}" if count else ""
         if self._ended:
             left = (self._todo - self._ended) * self._took / self._ended / max(self._workers, 1)
-            told += f" · about {spoken(left)} left"
+            told += f" · about {lasting(left)} left"
         return Text(told, "dim")

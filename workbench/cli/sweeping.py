@@ -6,6 +6,7 @@ import math
 import os
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,11 +16,15 @@ from workbench.errors import UsageError, WorkbenchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from workbench.cli.project import Notebook, Project
+    from workbench.parameters import Given
     from workbench.sweeps.conduct import Book
+    from workbench.sweeps.ledger import Ledger
     from workbench.sweeps.matrix import Cell
     from workbench.sweeps.request import Request
+    from workbench.sweeps.runners import Runner
 
 MANY = 200
 """More cells than that are asked about."""
@@ -69,26 +74,41 @@ def sweep(
         raise UsageError("Give --workers or --cluster: a cluster has as many workers as it has.")
     from workbench.cli.project import Project
 
-    options: dict[str, Any] = {
-        "workers": workers or min(MOST_WORKERS, len(os.sched_getaffinity(0))),
-        "cluster": cluster,
-        "cell_timeout_s": cell_timeout,
-        "break_production": break_production,
-    }
+    how = _How(workers or min(MOST_WORKERS, len(os.sched_getaffinity(0))), cluster, cell_timeout, break_production)
     project = Project.find()
     if resume is not None:
         if dry_run:
             raise UsageError(
                 "--dry-run lists the cells of a file; a sweep that is resumed lists them in its sweep.json."
             )
-        raise typer.Exit(_go_on(project, resume, **options))
+        raise typer.Exit(_go_on(project, resume, how))
     assert file is not None
-    raise typer.Exit(_start(project, file, yes=yes, dry_run=dry_run, **options))
+    raise typer.Exit(_start(project, file, how, yes=yes, dry_run=dry_run))
 
 
-def _start(project: Project, file: Path, *, yes: bool, dry_run: bool, **options: Any) -> int:
+@dataclass(frozen=True)
+class _How:
+    """What the command line says of how cells are run."""
+
+    workers: int
+    cluster: str | None
+    cell_timeout_s: float
+    break_production: bool
+
+    def runner(self) -> AbstractContextManager[Runner]:
+        from workbench.sweeps.runners import runner
+
+        return runner(self.cluster, workers=self.workers)
+
+    def allowed(self, profile: Given | None, parameters: Mapping[str, Any]) -> dict[str, str]:
+        from workbench.cli.allowing import allow
+
+        places = [(profile.where, profile.values)] if profile else []
+        return allow([*places, ("the sweep's parameters", parameters)], asked=self.break_production)
+
+
+def _start(project: Project, file: Path, how: _How, *, yes: bool, dry_run: bool) -> int:
     from workbench.cli.project import known_parameters
-    from workbench.parameters import Given, read_profile
     from workbench.sweeps import conduct, matrix
     from workbench.sweeps.request import read_request
 
@@ -97,47 +117,42 @@ def _start(project: Project, file: Path, *, yes: bool, dry_run: bool, **options:
     parameters = {notebook.name: notebook.parameters for notebook in notebooks.values()}
     if len(parameters) < len(notebooks):
         raise UsageError(f"{file}: notebook names one twice: {', '.join(request.notebooks)}.")
-    profile = None
-    if request.profile:
-        path = project.profile(request.profile)
-        profile = Given(str(path), read_profile(path))
+    profile = _profile(project, request.profile)
     _check_shown(request, {claim for notebook in notebooks.values() for claim in notebook.claims})
     cells = matrix.expand(request, parameters, profile=profile, known=known_parameters(project.notebooks))
+    said = _estimate(cells, parameters, how)
     if dry_run:
         for cell in cells:
             typer.echo(cell.id)
-        typer.echo(_estimate(cells, parameters, options["workers"]), err=True)
+        typer.echo(said, err=True)
         return 0
     if len(cells) > MANY and not yes:
-        _ask(cells, parameters, options["workers"], file=file)
-    environment = _allowed(project, request.profile, request.parameters, asked=options.pop("break_production"))
+        _ask(f"{file} asks for {said}.")
+    environment = how.allowed(profile, request.parameters)
     books = [_book(project, notebook) for notebook in notebooks.values()]
-    digest = matrix.digest(cells, {book.name: book.text for book in books})
     _try_runtimes(cells)
-    with _connected(options.pop("cluster"), options) as runner:
-        ledger = conduct.begin(project.outputs, request, cells, books, digest=digest)
+    with how.runner() as runner:
+        ledger = conduct.begin(project.outputs, request, cells, books)
         with conduct.alone(ledger.folder):
-            return _conduct(project, ledger.folder, ledger, books, environment=environment, runner=runner, **options)
+            return _conduct(project, ledger, books, how, environment=environment, runner=runner)
 
 
-def _go_on(project: Project, resume: str, **options: Any) -> int:
+def _go_on(project: Project, resume: str, how: _How) -> int:
     from workbench.records import find_run
     from workbench.sweeps import conduct
 
     folder = find_run(resume, outputs=project.outputs)
     with conduct.alone(folder):
-        return _go_on_in(folder, project, **options)
+        return _go_on_in(folder, project, how)
 
 
-def _go_on_in(folder: Path, project: Project, **options: Any) -> int:
+def _go_on_in(folder: Path, project: Project, how: _How) -> int:
     from workbench.sweeps import conduct
     from workbench.sweeps.ledger import Ledger
 
     document = conduct.reopen(folder)
     request = document.get("request", {})
-    environment = _allowed(
-        project, request.get("profile"), request.get("parameters") or {}, asked=options.pop("break_production")
-    )
+    environment = how.allowed(_profile(project, request.get("profile")), request.get("parameters") or {})
     notebooks = {name: project.named(str(project.root / book["path"])) for name, book in document["notebooks"].items()}
     books = [_book(project, notebook) for notebook in notebooks.values()]
     conduct.same_books(folder, document, books)
@@ -153,42 +168,38 @@ def _go_on_in(folder: Path, project: Project, **options: Any) -> int:
         )
     if not ledger.waiting:
         typer.echo(f"Every cell of {folder.name} has its ending; there is nothing to go on with.")
-    with _connected(options.pop("cluster"), options) as runner:
-        return _conduct(project, folder, ledger, books, environment=environment, runner=runner, **options)
+    with how.runner() as runner:
+        return _conduct(project, ledger, books, how, environment=environment, runner=runner)
 
 
 def _conduct(
     project: Project,
-    folder: Path,
-    ledger: Any,
+    ledger: Ledger,
     books: Sequence[Book],
+    how: _How,
     *,
     environment: Mapping[str, str],
-    runner: Any,
-    workers: int,
-    cell_timeout_s: float,
+    runner: Runner,
 ) -> int:
     from workbench import results
     from workbench.cli.sweep_screen import SweepScreen
     from workbench.records import read_run
-    from workbench.redact import Redactor
     from workbench.sweeps.asked import Asked
     from workbench.sweeps.conduct import conduct
 
-    redactor = Redactor.known({n: v for entry in ledger.cells.values() for n, v in entry["parameters"].items()})
-    screen = SweepScreen(ledger, workers=getattr(runner, "workers", workers), redactor=redactor)
+    folder = ledger.folder
+    screen = SweepScreen(ledger, workers=runner.workers)
     with Asked() as asked:
         with screen.watching():
             try:
                 code, wrong = conduct(
                     ledger,
                     {book.name: book for book in books},
-                    outputs=folder.parent,
                     run=runner,
                     environment=environment,
                     root=project.root,
-                    cell_timeout_s=cell_timeout_s,
-                    command=shlex.join(["workbench", *map(redactor.text, sys.argv[1:])]),
+                    cell_timeout_s=how.cell_timeout_s,
+                    command=shlex.join(["workbench", *map(ledger.redactor.text, sys.argv[1:])]),
                     watch=screen.see,
                     asked=asked,
                 )
@@ -199,15 +210,17 @@ def _conduct(
                 ) from error
     screen.conclude(folder, wrong=wrong)
     if (folder / results.FILE).exists():
-        results.tell(read_run(folder), root=project.root, redactor=redactor, say=typer.echo)
+        results.tell(read_run(folder), root=project.root, redactor=ledger.redactor, say=typer.echo)
     return code
 
 
-def _connected(cluster: str | None, options: Mapping[str, Any]) -> Any:
-    """What runs the cells, as a context."""
-    from workbench.sweeps.runners import here, there
+def _profile(project: Project, name: str | None) -> Given | None:
+    from workbench.parameters import Given, read_profile
 
-    return here(workers=options["workers"]) if cluster is None else there(cluster)
+    if not name:
+        return None
+    path = project.profile(name)
+    return Given(str(path), read_profile(path))
 
 
 def _book(project: Project, notebook: Notebook) -> Book:
@@ -216,22 +229,11 @@ def _book(project: Project, notebook: Notebook) -> Book:
     return Book(
         name=notebook.name,
         title=notebook.title,
-        path=Path(os.path.relpath(notebook.path, project.root)).as_posix(),
+        path=project.seen(notebook.path),
         text=notebook.path.read_text(),
         tags=notebook.tags,
         defaults={parameter.name: parameter.default for parameter in notebook.parameters},
     )
-
-
-def _allowed(project: Project, profile: str | None, parameters: Mapping[str, Any], *, asked: bool) -> dict[str, str]:
-    from workbench.cli.allowing import allow
-    from workbench.parameters import read_profile
-
-    places = [("the sweep's parameters", parameters)]
-    if profile:
-        path = project.profile(profile)
-        places.insert(0, (str(path), read_profile(path)))
-    return allow(places, asked=asked)
 
 
 def _try_runtimes(cells: Sequence[Cell]) -> None:
@@ -255,27 +257,22 @@ def _check_shown(request: Request, claims: set[str]) -> None:
             )
 
 
-def _estimate(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers: int) -> str:
+def _estimate(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], how: _How) -> str:
     """How many cells, and about how long they take: what they are asked to run, and what a cell costs beside that."""
+    from workbench.cli.terminal import lasting
     from workbench.words import plural
 
     defaults = {book: {p.name: p.default for p in given} for book, given in parameters.items()}
     runs = [{**defaults[cell.notebook], **cell.parameters}.get("duration_s", 0) for cell in cells]
-    seconds = sum(FIXED_S + (run if isinstance(run, int | float) else 0) for run in runs) / workers
-    return f"{plural(len(cells), 'cell')} on {plural(workers, 'worker')}: at least {spoken(seconds)}"
+    seconds = sum(FIXED_S + (run if isinstance(run, int | float) else 0) for run in runs)
+    many = plural(len(cells), "cell")
+    if how.cluster is not None:  # which has as many workers as it has by then
+        return f"{many} on {how.cluster}: at least {lasting(seconds)} of work, shared by its workers"
+    return f"{many} on {plural(how.workers, 'worker')}: at least {lasting(seconds / how.workers)}"
 
 
-def _ask(cells: Sequence[Cell], parameters: Mapping[str, Sequence[Any]], workers: int, *, file: Path) -> None:
-    said = _estimate(cells, parameters, workers)
+def _ask(said: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError(f"{file} asks for {said}. Nothing was started. If that is meant, give --yes.")
-    if not typer.confirm(f"{file} asks for {said}. Start?", err=True):
+        raise UsageError(f"{said} Nothing was started. If that is meant, give --yes.")
+    if not typer.confirm(f"{said} Start?", err=True):
         raise UsageError("Nothing was started.")
-
-
-def spoken(seconds: float) -> str:
-    """``90`` → "1.5 minutes"."""
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.0f} s"

@@ -46,7 +46,7 @@ class Redactor:
         self._values = Values(given | {line for line in lines if is_distinct(line) and not line.startswith("-----")})
 
     @classmethod
-    def known(cls, parameters: Mapping[str, Any] | None = None) -> Redactor:
+    def known(cls, *parameters: Mapping[str, Any]) -> Redactor:
         """What this process knows to be secret: parameters and environment variables with a secret's name, passwords
         in those that are addresses, the values in ``WORKBENCH_SECRETS``, and what `workbench.learned` has heard of."""
         values = set(_leaves(parameters, named=True))

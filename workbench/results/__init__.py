@@ -6,8 +6,11 @@ derived, `write_derived` makes them anew from the folder, also of a run that was
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from workbench import chain, report
 from workbench.history import whole
 from workbench.records import read_run
 from workbench.redact import Redactor
@@ -19,13 +22,23 @@ from workbench.results.summary import FILE as SUMMARY
 from workbench.results.summary import headline, not_stated, summary
 
 
-def write_derived(run_folder: Path) -> list[Path]:
+def finish(run_folder: Path, notebooks: Sequence[Mapping[str, Any]], told: Told, *, redactor: Redactor) -> None:
+    """Complete the record of a run (see `keep`) and seal it; then make its pages and what else is derived of it.
+
+    Raises `OSError`; the record is whole if there is a chain by then.
+    """
+    keep(run_folder, notebooks, told, redactor=redactor)
+    chain.write(run_folder)
+    write_derived(run_folder)
+    report.write(run_folder)
+
+
+def write_derived(run_folder: Path) -> None:
     """Write ``junit.xml`` and ``summary.md`` of a run from what is in its folder. Raises `OSError`."""
     run = read_run(run_folder)
     redactor = Redactor.known()
     whole.write(run_folder / JUNIT, junit(run, redactor=redactor))
     whole.write(run_folder / SUMMARY, summary(run, redactor=redactor))
-    return [run_folder / JUNIT, run_folder / SUMMARY]
 
 
 __all__ = [
@@ -33,6 +46,7 @@ __all__ = [
     "JUNIT",
     "SUMMARY",
     "Told",
+    "finish",
     "headline",
     "junit",
     "keep",

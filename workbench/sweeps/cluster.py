@@ -52,7 +52,6 @@ class Cluster:
     """The workers of a cluster, all of which run the code that runs here."""
 
     far = True
-    """The project's files are somewhere else than the workers."""
 
     def __init__(self, address: str) -> None:
         """Connect, and look at every worker. Raises `ServiceError` naming the one that runs other code."""
@@ -85,8 +84,7 @@ class Cluster:
 
     def close(self) -> None:
         """Leave the cluster; what it still does for us is cancelled."""
-        with contextlib.suppress(Exception):
-            cluster.within(5.0, lambda: self._client.close(timeout=2), late="It does not answer.")
+        cluster.leave(self._client)
 
     def __call__(self, tasks: Sequence[Task], tell: Tell, asked: Asked) -> None:
         """Execute cells, and ``tell`` of each here. Those that the cluster could not run are told as ``not run``."""

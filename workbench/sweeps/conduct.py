@@ -9,29 +9,28 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workbench import chain, report, results, trends
+from workbench import chain, results, trends
 from workbench.chain.files import DERIVED
 from workbench.errors import NotebookError, UsageError
 from workbench.execute.ending import overall
 from workbench.execute.folder import new_run_folder, point_latest
 from workbench.records import claims_in, read_json
-from workbench.redact import MASK, Redactor, is_secret_name
+from workbench.redact import MASK, is_secret_name
 from workbench.sweeps.asked import Asked
 from workbench.sweeps.ledger import SWEEP_FILE, Ending, Ledger
 from workbench.sweeps.local import Task, Tell
 from workbench.sweeps.matrix import Cell, shown
 from workbench.sweeps.request import Request
+from workbench.sweeps.runners import Runner
 from workbench.sweeps.summary import SUMMARY, write_summary
 
 SCHEMA = 1
-Runner = Callable[[Sequence[Task], Tell, Asked], None]
-"""Executes tasks, and tells of each that begins and ends; it leaves those out that it could not begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Book:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def begin(outputs: Path, request: Request, cells: Sequence[Cell], books: Sequence[Book], *, digest: str) -> Ledger:
+def begin(outputs: Path, request: Request, cells: Sequence[Cell], books: Sequence[Book]) -> Ledger:
     """Make the folder of a new sweep, with all its cells waiting. Raises `WorkbenchError` if it cannot be written."""
     folder = new_run_folder(outputs, [f"sweep-{request.name[:50]}"])
     document = {
@@ -59,7 +58,6 @@ def begin(outputs: Path, request: Request, cells: Sequence[Cell], books: Sequenc
         "file": request.file,
         "file_sha256": _sum(Path(request.file)),
         "request": request.as_json(),
-        "digest": digest,
         "began": datetime.now(UTC).isoformat(timespec="seconds"),
         "notebooks": {
             book.name: {
@@ -144,7 +142,6 @@ def conduct(
     ledger: Ledger,
     books: Mapping[str, Book],
     *,
-    outputs: Path,
     run: Runner,
     environment: Mapping[str, str],
     root: Path,
@@ -167,12 +164,11 @@ def conduct(
         (folder / old).unlink(missing_ok=True)
     ledger.begin(names)
     point_latest(folder)
-    cwd = None if getattr(run, "far", False) else root
+    cwd = None if run.far else root
     tasks = [
         _task(folder, ledger.cells[name], books, environment=environment, cwd=cwd, cell_timeout_s=cell_timeout_s)
         for name in names
     ]
-    redactor = Redactor.known({n: v for entry in ledger.cells.values() for n, v in entry["parameters"].items()})
 
     def tell(what: Ending | str) -> None:
         if isinstance(what, str):
@@ -199,11 +195,8 @@ def conduct(
             wrong.append(str(error))
     entries = [_entry(folder, entry, books[entry["notebook"]]) for entry in ledger.cells.values()]
     told = results.Told(command, str(ledger.document["began"]), time.monotonic() - since, code)
-    results.keep(folder, entries, told, redactor=redactor)
-    chain.write(folder)  # the record is complete; what follows is derived from it
-    results.write_derived(folder)
-    report.write(folder)
-    trends.refresh(outputs, root=root)
+    results.finish(folder, entries, told, redactor=ledger.redactor)
+    trends.refresh(folder.parent, root=root)
     return code, wrong
 
 

@@ -52,9 +52,8 @@ class Ledger:
         self._path = folder / SWEEP_FILE
         self.document = dict(document)
         self.cells: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in document["cells"]}
-        self._redactor = Redactor.known(
-            {name: value for entry in self.cells.values() for name, value in entry["parameters"].items()}
-        )
+        self.redactor = Redactor.known(*(entry["parameters"] for entry in self.cells.values()))
+        """Knows the secrets among what its cells are given."""
         self._written = 0.0
 
     @property
@@ -87,7 +86,7 @@ class Ledger:
 
     def save(self) -> None:
         """Raises `OSError` if it cannot be written."""
-        whole.write_json(self._path, self._redactor.tree(self.document))
+        whole.write_json(self._path, self.redactor.tree(self.document))
         self._written = time.monotonic()
 
     def _save_soon(self) -> None:

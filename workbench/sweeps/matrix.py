@@ -77,13 +77,6 @@ def expand(
     return [Cell(name, notebook, whole) for name, (notebook, _, whole) in zip(ids, drafts, strict=True)]
 
 
-def digest(cells: Iterable[Cell], texts: Mapping[str, str]) -> str:
-    """What a sweep is, whatever becomes of it: its cells and the text of its notebooks. Secrets do not count."""
-    told = [[cell.id, cell.notebook, Redactor().tree(cell.parameters)] for cell in cells]
-    books = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
-    return hashlib.sha256(json.dumps([told, books], sort_keys=True, default=str).encode()).hexdigest()
-
-
 def shown(value: Any) -> str:
     """A parameter's value in names and pictures."""
     if isinstance(value, str):
