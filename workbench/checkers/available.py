@@ -67,7 +67,9 @@ def available(
     if upper_bound_is_below(at_least, ok, total, confidence=confidence):
         first = rows[int(np.argmax(outcome != OK))]
         example = [operation(history, first)]
-        return judge(history, "refuted", f"{text}.", measured=measured, counterexample=example, faults=about_faults)
+        return judge(
+            history, "refuted", f"{text}.", measured=measured, counterexample=example, faults=about_faults, timed=True
+        )
     more = more_needed(ok, total, at_least, confidence=confidence)
     text += f"; too few to decide: {more:,} more, all ok, would show it"
     return judge(history, "unknown", f"{text}.", measured={**measured, "more_needed": more})

@@ -55,7 +55,7 @@ def bounded(history: History, *, within_s: float, during: During = "run", faults
     text = f"the slowest, {name}, {took_text} (claimed: within {within_s:g} s)"
     if measured["over"]:
         text = f"{measured['over']:,} of {plural(len(rows), 'operation')} {phrase(during)} took longer: {text}."
-        return judge(history, "refuted", text, measured=measured, counterexample=[one], faults=about_faults)
+        return judge(history, "refuted", text, measured=measured, counterexample=[one], faults=about_faults, timed=True)
     if measured["given_up"] or measured["unreturned"]:
         text = (
             f"Of {plural(len(rows), 'operation')} {phrase(during)} {measured['given_up']:,} were given up by their "

@@ -81,7 +81,7 @@ def capacity(history: History, *, p99_ms: float, ok: float = 0.99, at_least_hz: 
     text += f". {law.text}" if law else ". Too few steps differ enough to fit a scalability law."
     row = found[decisive].worst if decisive is not None else -1
     example = [operation(history, row)] if verdict == "refuted" and row >= 0 else []
-    return judge(history, verdict, text, measured=measured, counterexample=example, faults=False)
+    return judge(history, verdict, text, measured=measured, counterexample=example, faults=False, timed=True)
 
 
 def knee(found: list[Step]) -> int:

@@ -26,10 +26,11 @@ def judge(
     measured: Mapping[str, Any],
     counterexample: Iterable[Operation] = (),
     faults: bool = True,
+    timed: bool = False,
 ) -> Finding:
     """The finding, unless the history is in doubt (then unknown, the doubt first) or, where ``faults`` are what the
     claim is about, would hold although none was in force. What refutes must not rest on an order that the clocks of
-    several machines leave open."""
+    several machines leave open. Where it is ``timed``, a refutation tells that others kept the machine busy."""
     counterexample = tuple(counterexample)
     doubts = doubts_of(history, faults=faults) or (_close(history, counterexample) if verdict == "refuted" else ())
     if doubts:
@@ -38,6 +39,8 @@ def judge(
     faulted = bool(history.windows) or not faults
     if verdict == "held" and not faulted:
         return Finding("unknown", f"No fault was in force. Seen: {text}", measured)
+    if timed and verdict == "refuted" and history.crowd:
+        text = f"{_sentence(text)} Meanwhile {history.crowd}."
     return Finding(verdict, text, measured, counterexample, faulted=faulted)
 
 

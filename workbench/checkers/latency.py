@@ -98,6 +98,7 @@ def latency(
         measured=measured,
         counterexample=example,
         faults=faults and during != "steady",
+        timed=True,
     )
 
 

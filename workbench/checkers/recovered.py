@@ -125,7 +125,7 @@ def recovered(
             f"{max(seen):.2f} s after the heal at the latest (median {np.median(seen):.2f} s; "
             f"claimed: within {within_s:g} s)."
         )
-    return judge(history, verdict, text, measured=measured, counterexample=decisive[0].shown_by)
+    return judge(history, verdict, text, measured=measured, counterexample=decisive[0].shown_by, timed=True)
 
 
 def _before(history: History) -> Before:

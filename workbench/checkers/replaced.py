@@ -63,7 +63,7 @@ def replaced(history: History, *, within_s: float = 5.0) -> Finding:
     text = deciding[0].text
     if len(takeovers) > 1:
         text = f"Of {plural(len(takeovers), 'failover')} {len(deciding)} decided: {text}"
-    return judge(history, verdict, text, measured=measured, counterexample=deciding[0].shown_by)
+    return judge(history, verdict, text, measured=measured, counterexample=deciding[0].shown_by, timed=True)
 
 
 def _takeover(history: History, at: Codes, window: Window, end: float, *, within_s: float) -> Takeover:

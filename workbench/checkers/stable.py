@@ -65,7 +65,9 @@ def stable(history: History, *, at_least: float = 0.99, lasting_s: float = 0.0, 
         return judge(history, "held", f"{text}.", measured=measured, faults=faults)
     if upper_bound_is_below(at_least, len(times), judged):
         example = [operation(history, row) for row in min(lost, key=lambda pair: pair[1])]
-        return judge(history, "refuted", f"{text}.", measured=measured, counterexample=example, faults=faults)
+        return judge(
+            history, "refuted", f"{text}.", measured=measured, counterexample=example, faults=faults, timed=True
+        )
     return judge(history, "unknown", f"{text}.", measured=measured)
 
 

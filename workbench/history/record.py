@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+CROWDED = 0.25
+"""From this share of the machine's processor time on it is worth telling that others took it."""
+
+
 @dataclass(frozen=True, eq=False)
 class History:
     """The complete record of a run. Immutable; checkers and plots read it, nothing writes to it.
@@ -42,6 +46,7 @@ class History:
     service by its name, ``before`` and ``loaded``: right before the first fault or the end of the load).
     With a rate in steps, ``steps``: of each ``begin_s``, ``rate_hz``, ``due``, ``started``, ``late``,
     ``driver_busy_s``. Of watching the services, ``sampling``: ``sample_s``, ``cpu_s``.
+    ``others_cpu``: the share of this machine's processor time that processes took which are not of this run.
     On a cluster, ``cluster`` (the address of its scheduler), ``workers`` (how many), ``ended_s`` (when the last driver
     had ended), and ``clocks``, of each driver:
     ``worker``, ``host``, ``offset_s`` (how far its clock was ahead; operations are on the owner's), ``uncertainty_s``,
@@ -214,6 +219,13 @@ class History:
             }
         )
 
+    @property
+    def crowd(self) -> str:
+        """That others were busy on this machine during the run, if they took a quarter of its processors or more; what
+        was slow may then be their doing. "" if they took less, or it is not known."""
+        share = self.facts.get("others_cpu", 0.0)
+        return f"other processes took {share:.0%} of this machine's processors" if share >= CROWDED else ""
+
     def __repr__(self) -> str:
         if not len(self):
             return "an empty history: no operation was recorded"
@@ -226,6 +238,8 @@ class History:
             text += "; " + ", ".join(map(str, self.windows))
         if lowered := self.facts.get("lowered"):
             text += f"; lowered by the profile: {', '.join(lowered)}"
+        if self.crowd:
+            text += f"; {self.crowd}"
         if self.doubts:
             text += "; in doubt: " + "; ".join(dict.fromkeys(map(str, self.doubts)))
         return text

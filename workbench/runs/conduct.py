@@ -19,6 +19,7 @@ from workbench.history.folder import run_folder
 from workbench.history.recorder import cannot_write
 from workbench.history.samples import Samples
 from workbench.runs import guard, spread
+from workbench.runs.crowd import Crowd
 from workbench.runs.judging import died, load, saturated, unsteady
 from workbench.runs.live import Live
 from workbench.runs.plan import Plan, make_plan
@@ -123,6 +124,7 @@ class _Run:
         self._schedule: Schedule | None = None
         self._drivers: Drivers | None = None
         self._sampler: Sampler | None = None
+        self._others: float | None = None
 
     def conduct(self) -> History:
         log = self._folder.parent / "logs" / f"{self._folder.name.replace('history', 'drivers')}.log"
@@ -137,6 +139,7 @@ class _Run:
             drivers.compare_clocks()
             self._t0_ns = time.monotonic_ns() + drivers.lead_ns
             drivers.go(self._t0_ns)
+            crowd = Crowd()
             self._sampler = Sampler(self._stack, self._folder, t0_ns=self._t0_ns)
             self._sampler.start()
             self._schedule = Schedule(
@@ -147,6 +150,8 @@ class _Run:
                 drivers.compare_clocks_again()
                 drivers.ask_finally(within_s=FINAL_S)
                 drivers.end(within_s=FINAL_S + 2 * self._plan.timeout_s + 1)
+                if self._plan.cluster is None:  # else it is other machines as well that matter
+                    self._others = crowd.others(self._stack[name].runtime for name in self._stack)
                 self._look_for_deaths()
         except KeyboardInterrupt:
             self._doubts.append(Doubt("interrupted", f"The run was interrupted after {max(0.0, self._now()):.1f} s."))
@@ -238,6 +243,8 @@ class _Run:
         facts["service_rss_bytes"] = self._weights
         if self._sampler is not None:
             facts["sampling"] = self._sampler.facts()
+        if self._others is not None:
+            facts["others_cpu"] = round(self._others, 3)
         windows = self._schedule.windows if self._schedule else ()
         seen = Samples.read(self._folder)
         history = History(columns, windows, tuple(doubts), facts, seen)
