@@ -10,9 +10,9 @@ from matplotlib.collections import LineCollection
 from small_histories import KILL, append, of, op, read
 
 from workbench import plots
-from workbench.checkers import consistent, linearizable
+from workbench.checkers import consistent, linearizable, matched
 from workbench.history import Doubt, History, Window
-from workbench.plots.history import MOST_BARS, MOST_CLIENTS, NEAR
+from workbench.plots.history import LEAST, MOST_BARS, MOST_CLIENTS, NEAR
 
 STALE = (op("write", 1, 1), op("write", 2, 2, took=0.5, client=1), op("read", 1, 4, took=1, client=2))
 
@@ -46,7 +46,8 @@ def test_the_counterexample_is_outlined_and_labelled_and_the_title_is_what_was_f
     assert finding.verdict == "refuted"
     figure = plots.history(history, finding=finding)
     assert repr(figure) in finding.text
-    assert "1 of client 2 (4.000 s to 5.000 s)" in repr(figure)
+    assert "1 of client 2 (4.000 s to 5.000 s): " in repr(figure), "the alternative text says why"
+    assert figure.texts[0].get_text().endswith("(4.000 s to 5.000 s)"), "the title is as much as one line holds"
     labels = {text.get_text() for text in figure.axes[0].texts if text.get_fontweight() == "bold"}
     assert labels == {f"{one.kind} {one.value}" for one in finding.counterexample}
     outlines = [c for c in figure.axes[0].collections if isinstance(c, LineCollection) and c.get_zorder() == 2.7]
@@ -103,6 +104,16 @@ def test_of_a_large_history_the_neighbourhood_of_the_counterexample_is_drawn():
     assert len(figure.png()) < 200_000
 
 
+def test_a_counterexample_of_a_moment_is_seen_from_near():
+    """Else its bars would be strokes, however few operations there are."""
+    writes = [op("write", n, n * 0.01, took=0.004, client=n % 3) for n in range(120)]
+    history = of(*writes, op("read", 58, 0.606, took=0.001, client=3))
+    figure = plots.history(history, finding=linearizable(history))
+    assert len(bars(figure)) == LEAST
+    ticks = [float(label.get_text()) for label in figure.axes[0].get_xticklabels()]
+    assert min(ticks) > 0.4 and max(ticks) < 0.8, "a part of the record's 1.2 s"
+
+
 def test_without_a_finding_it_is_the_neighbourhood_of_the_first_fault():
     figure = plots.history(many(4000))
     assert len(bars(figure)) == NEAR
@@ -119,6 +130,11 @@ def test_of_many_clients_only_some_have_a_row():
 def test_the_clock_of_a_record_may_be_its_lines():
     figure = plots.history(History.of(STALE, facts={"clock": "lines"}))
     assert figure.axes[0].get_xlabel() == "line of the record"
+
+
+def test_of_a_comparison_it_is_told_what_was_found():
+    history = of(op("look", {"expected": "somebody", "found": "nobody", "shift": 3}, 1))
+    assert "look 'nobody'" in texts(plots.history(history, finding=matched(history)))
 
 
 def test_what_another_checker_found_is_shown_as_well():

@@ -90,9 +90,17 @@ def test_the_more_is_lost_the_stronger_the_colour_and_letters_stay_dark_on_light
             {("a", "x"): found(3), ("a", "y"): found(0)},
             "Acknowledged appends were lost in 1 of 2 cells: a under x (3 of 1,204, 0.25%)",
         ),
+        (
+            {("a", "x"): found(1204), ("b", "x"): found(9, 9), ("c", "x"): found(2)},
+            "Acknowledged appends were lost in 3 of 3 cells, everything in 2 of them",
+        ),
+        (
+            {("a", "x"): found(1204), ("b", "x"): found(9, 9), ("c", "x"): found(0)},
+            "Acknowledged appends were lost in 2 of 3 cells, everything in all of them",
+        ),
         ({("a", "x"): UNKNOWN}, "How many acknowledged appends were lost is not known: 1 cell is unknown"),
     ],
-    ids=["none", "one", "one lost", "one of two", "unknown"],
+    ids=["none", "one", "one lost", "one of two", "several lost all", "all that lost lost all", "unknown"],
 )
 def test_the_title_of_a_matrix_is_its_finding(cells, title):
     assert repr(plots.matrix(cells)).splitlines()[0] == title

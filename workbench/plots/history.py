@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from workbench.plots.look import Picture
 
 MOST_BARS, MOST_CLIENTS = 240, 14
-"""Of more than that the neighbourhood of the counterexample is drawn; without one, that of the first fault."""
+"""Of more than that the neighbourhood of the first fault is drawn, where there is no counterexample."""
 
-NEAR = 80
-"""So many operations are a neighbourhood."""
+NEAR, LEAST = 80, 24
+"""So many operations are a neighbourhood at most; so many there are at least, however far away."""
 
 _NAMED_BARS = 40  # of so few, those that have room for it are told by kind and value, too
+_LONG_TITLE = 112  # characters that stand on one line in letters that are still large
 
 Rows = npt.NDArray[np.int64]
 
@@ -46,15 +47,18 @@ def history(history: History, *, finding: Finding | None = None) -> Picture:
     may have happened (``info``) stays open to the end: as a thin line, where its client gave up.
 
     The counterexample of a ``finding`` is outlined and labelled with kinds and values, and the title is what was found;
-    of a history too large to be drawn as bars (`MOST_BARS`), its neighbourhood is shown, on its keys. Without a finding
-    the title counts how many operations were open at once.
+    where the reason is long, it stands in the alternative text alone. Only the neighbourhood of the counterexample is
+    drawn, on its keys. Without a finding the title counts how many operations were open at once, and of a history too
+    large to be drawn as bars (`MOST_BARS`) the neighbourhood of the first fault is shown.
     """
     from workbench.plots.look import MARKS, aside, entry, legend, picture
 
     view = _view(history, finding)
     span = max(view.end - view.begin, 1e-3)
-    title = _title(history, finding)
+    said = _title(history, finding)
+    title = said if len(said) <= _LONG_TITLE else said.split(": ")[0]
     figure, axes = picture(_shifted(history, view), title=title, y="client", until=span)
+    figure.alt = figure.alt.replace(title, said)
     clients = np.unique(history.columns.client[view.rows]).tolist()
     place = {client: row for row, client in enumerate(clients)}
     thick = max(3.0, min(12.0, 62.0 / max(len(clients), 1)))
@@ -79,14 +83,15 @@ def history(history: History, *, finding: Finding | None = None) -> Picture:
 
 
 def _view(history: History, finding: Finding | None) -> _View:
-    """All of a small history; of a large one what is nearest in time to the counterexample, on its keys."""
+    """What is near the counterexample in time, on its keys; without one all of a small history, of a large one what is
+    near the first fault."""
     c = history.columns
     ends = np.where(np.isnan(c.returned), c.called, c.returned)
     marked = _marked(history, finding)
     rows = np.arange(len(history))
     if not len(rows):
         return _View(rows, frozenset(), 0.0, 1.0)
-    if len(rows) > MOST_BARS or len(np.unique(c.client)) > MOST_CLIENTS:
+    if marked or len(rows) > MOST_BARS or len(np.unique(c.client)) > MOST_CLIENTS:
         if marked:
             rows = rows[np.isin(_objects(history), _objects(history)[marked])]
             centres = [(c.called[row], ends[row]) for row in marked]
@@ -98,7 +103,11 @@ def _view(history: History, finding: Finding | None) -> _View:
             away = np.minimum(away, np.maximum(np.maximum(begin - ends[rows], c.called[rows] - end), 0))
         nearest = np.lexsort((np.abs(c.called[rows] - centres[0][0]), away))
         nearest = nearest[np.argsort(~np.isin(rows[nearest], marked), kind="stable")]  # these in any case
-        rows = _of_few_clients(c.client, rows[nearest])[: max(NEAR, len(marked))]
+        rows, away = rows[nearest], away[nearest]
+        if marked:  # so that its bars are no mere strokes
+            wide = max(end for _, end in centres) - min(begin for begin, _ in centres)
+            rows = rows[(away <= wide / 4) | (np.arange(len(rows)) < max(LEAST, len(marked)))]
+        rows = _of_few_clients(c.client, rows)[: max(NEAR, len(marked))]
     begin, end = float(c.called[rows].min()), float(ends[rows].max())
     if len(rows) == len(history):
         begin = min(begin, 0.0)
@@ -205,6 +214,8 @@ def _said(history: History, row: int) -> str:
     if isinstance(one.value, dict) and one.value:
         name, first = next(iter(one.value.items()))
         value = f"{name} {short(first)}" + ", …" * (len(one.value) > 1)
+        if {"expected", "found"} <= set(one.value):
+            value = short(one.value["found"])
     return f"{one.kind} {value if len(value) <= 24 else value[:23] + '…'}".strip()
 
 

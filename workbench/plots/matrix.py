@@ -134,17 +134,23 @@ def _title(found: Mapping[tuple[str, str], _Cell], part: str, what: str) -> str:
     if not known:
         return f"How many {what}s were {part} is not known: {_cells(len(found))} unknown"
     if bad:
-        worst = max(bad, key=lambda key: bad[key].part / bad[key].whole)
-        cell = bad[worst]
-        where = (
-            f"{' under '.join(worst)} ({cell.part:,} of {cell.whole:,}, {cell.share})" if len(found) > 1 else str(cell)
-        )
-        most = ", most in" if len(bad) > 1 else ":"
-        said = f"{what.capitalize()}s were {part} in {len(bad):,} of {plural(len(known), 'cell')}{most} {where}"
+        said = f"{what.capitalize()}s were {part} in {len(bad):,} of {plural(len(known), 'cell')}"
+        said += _where(bad, len(found))
     else:
         said = f"No {what} was {part} in {'any of ' if len(known) > 1 else ''}{plural(len(known), 'cell')}"
     said += f"; {_cells(len(found) - len(known))} unknown" if len(known) < len(found) else ""
     return f"{said}; in {strange:,} some were too many" if strange else said
+
+
+def _where(bad: Mapping[tuple[str, str], _Cell], cells: int) -> str:
+    """Which cell is worst, as the end of a title; how many, where several lost everything."""
+    gone = sum(cell.part == cell.whole for cell in bad.values())
+    if gone > 1:
+        return ", everything in all of them" if gone == len(bad) else f", everything in {gone:,} of them"
+    worst = max(bad, key=lambda key: bad[key].part / bad[key].whole)
+    cell = bad[worst]
+    where = f"{' under '.join(worst)} ({cell.part:,} of {cell.whole:,}, {cell.share})" if cells > 1 else str(cell)
+    return f", most in {where}" if len(bad) > 1 else f": {where}"
 
 
 def _cells(count: int) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from workbench.checkers.judge import OK, chosen
 from workbench.history import OUTCOMES, History
+from workbench.words import plural
 
 if TYPE_CHECKING:
     from workbench.plots.look import Picture
@@ -52,8 +53,10 @@ def _title(history: History) -> str:
     count = int(np.count_nonzero(bad))
     if not count:
         return f"All {len(history):,} operations were ok"
-    said = f"{count:,} of {len(history):,} operations were not ok"
+    said = f"{count:,} of {plural(len(history), 'operation')} {'was' if count == 1 else 'were'} not ok"
     if not history.windows:
         return said
     inside = int(np.count_nonzero(bad & chosen(history, "windows")))
+    if count == 1:
+        return f"{said}{', while a fault was in force' * inside}"
     return f"{said}, {'all' if inside == count else f'{inside:,}'} of them while a fault was in force"
