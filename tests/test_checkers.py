@@ -394,6 +394,8 @@ def test_a_finding_shows_its_sentence_and_its_counterexample():
     assert "[2, 3, 4, … 38, 39] (38 values)" in shown
     assert "&lt;b&gt;" in shown
     assert "<b>" not in shown
+    long = Finding("refuted", "Off.", counterexample=(op("transfer", {"from": "a1", "why": "x" * 90, "saw": 1000}, 1),))
+    assert "1000" in long._repr_html_(), "what shows it may stand at the end of a value"
 
 
 def test_durable_spares_what_a_store_may_lose():

@@ -155,6 +155,16 @@ def test_refused_tokens_are_counted():
     assert "1 came with a token out of date" in finding.text
 
 
+def test_a_fence_that_nobody_ran_into_may_be_asked_for():
+    late = job(1, outcome="fail", error="409 stale-token")
+    assert fenced(of(job(2, 1), late, seen(1)), stale=1).verdict == "held"
+    finding = fenced(of(job(2, 1), late, seen(1)), stale=2)
+    assert finding.verdict == "unknown"
+    assert finding.text == "Only 1 of 2 jobs came with a token out of date, so the fence was not tried."
+    assert fenced(of(job(2, 1), seen(1)), stale=1).text.startswith("No job came with a token out of date")
+    assert fenced(of(job(1, 1), job(2, 1, at=1), seen(1)), stale=1).verdict == "refuted"
+
+
 def test_a_paused_holder_that_writes_over_others_refutes():
     finding = fenced(of(job(1, 1), job(2, 2, took=3), job(3, 2, at=1), job(4, 3, at=2), job(5, 3, at=4), seen(3)))
     assert finding.verdict == "refuted"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -33,6 +33,34 @@ def contradiction(example: Sequence[Operation], model: str, *, elsewhere: Contai
         if before != after and plain(before) not in elsewhere:
             return f"nobody had written {short(before) or None} by then"
     return ""
+
+
+def overtaken(last: Operation, example: Sequence[Operation], others: Iterable[Operation]) -> str:
+    """Which of these operations on a register shows that what the last saw was over before it was called, as the end of
+    a sentence; nothing where none does by itself. ``others`` are all on that register."""
+    if last.kind != "read" and leaves(last) is None:  # one that was refused, which saw anything but a value
+        return ""
+    seen = plain(last.value if last.kind == "read" else last.value[0])
+    if seen is None:
+        return ""
+    said = short(seen)
+    for one in sorted(example, key=_call, reverse=True):
+        left = leaves(one) if one.kind == "cas" else plain(one.value)
+        refused = one.kind == "cas" and len(one.value) == 3 and plain(one.value[0]) == seen
+        if one is last or _end(one) >= last.called or not (refused or left not in (None, seen)):
+            continue
+        if any(
+            leaves(other) == seen and _end(other) >= one.called and other.called <= last.returned
+            for other in others
+            if other != last
+        ):
+            continue
+        found = f"found something else than {said} there" if refused else f"{_DID[one.kind]} {short(left)}"
+        return f"{spelt(one)} {found}, and returned before that was called; from then on nobody left {said} in it"
+    return ""
+
+
+_DID = {"read": "saw", "write": "left", "cas": "left"}
 
 
 def leaves(one: Operation) -> Any:

@@ -20,7 +20,7 @@ Pair = tuple[int, int]
 
 
 @derived
-def fenced(history: History, *, tokens: bool = True, faults: bool = True) -> Finding:
+def fenced(history: History, *, tokens: bool = True, stale: int = 0, faults: bool = True) -> Finding:
     """Judge the ok operations of kind ``job``, each of which added one to the counter of its key and carries the
     ``token`` under which it wrote and the ``value`` that it wrote; and the ok operations of kind ``read``, whose value
     is the counter. It begins at 0.
@@ -30,7 +30,8 @@ def fenced(history: History, *, tokens: bool = True, faults: bool = True) -> Fin
     returned. Refuted by two such operations; and, unless ``tokens=False``, also where nothing is gone by two jobs with
     the same token, or of which the one with the higher token wrote the lower value: nobody looked at tokens. The
     counterexample is the first such pair. Held when there is none and every counter with an acknowledged job was read
-    after the last of its jobs; else unknown. With ``faults=False`` it can hold without a window.
+    after the last of its jobs, and at least ``stale`` jobs were refused for a token out of date (where none is, nobody
+    knows what looking at tokens is worth); else unknown. With ``faults=False`` it can hold without a window.
     Measured: ``jobs`` (acknowledged), ``counters``, ``unacknowledged`` (jobs that may have been done), ``stale`` (jobs
     that were refused for their token), ``overwritten`` (pairs that show a loss), ``disordered`` (pairs that show only
     tokens out of order), ``lost`` (acknowledged increments that are gone, at least).
@@ -74,6 +75,10 @@ def fenced(history: History, *, tokens: bool = True, faults: bool = True) -> Fin
         return judge(history, "unknown", "No job was acknowledged, so none could be lost.", measured=measured)
     if unread:
         text = f"{unread:,} of {plural(count, 'counter')} were not read after their last job, so nobody knows."
+        return judge(history, "unknown", text, measured=measured)
+    if measured["stale"] < stale:
+        text = f"Only {measured['stale']:,} of {stale:,} jobs" if measured["stale"] else "No job"
+        text += " came with a token out of date, so the fence was not tried."
         return judge(history, "unknown", text, measured=measured)
     order = "" if disordered else ", in the order of their tokens"
     text = (

@@ -22,6 +22,7 @@ COLOURS: Mapping[Verdict, str] = {"held": "#1a6fb5", "refuted": "#c4006a", "unkn
 """Darker relatives of the outcomes' colours, so that white words on them can be read on light and dark pages."""
 
 _LONGEST_LIST = 6
+_LONGEST_VALUE = 240  # of a counterexample, where what is cut off may be what shows it
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,13 @@ def lines(text: str) -> str:
     return html.escape(text).replace("\n", "<br>")
 
 
-def short(value: Any) -> str:
+def short(value: Any, *, longest: int = 80) -> str:
     """A value in few characters: of a long list the ends and the length."""
     if isinstance(value, (list, tuple)) and len(value) > _LONGEST_LIST:
         head, tail = ", ".join(map(repr, value[:3])), ", ".join(map(repr, value[-2:]))
         return f"[{head}, … {tail}] ({len(value):,} values)"
     text = "" if value is None else repr(value)
-    return text if len(text) <= 80 else text[:77] + "…"
+    return text if len(text) <= longest else text[: longest - 3] + "…"
 
 
 def _cells(operation: Operation) -> tuple[str, ...]:
@@ -110,7 +111,7 @@ def _cells(operation: Operation) -> tuple[str, ...]:
         str(operation.client),
         operation.kind,
         operation.key,
-        short(operation.value),
+        short(operation.value, longest=_LONGEST_VALUE),
         f"{operation.called:.3f}",
         returned,
         operation.outcome,

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench.checkers.contradictions import contradiction, leaves, spelt
+from workbench.checkers.contradictions import contradiction, leaves, overtaken, spelt
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, short
-from workbench.checkers.judge import FAIL, OK, judge, operation
+from workbench.checkers.judge import FAIL, OK, Mask, judge, operation
 from workbench.errors import UsageError
 from workbench.history import History, Operation
 from workbench.linear import Contradiction, decide
@@ -37,8 +37,8 @@ def linearizable(
     none; the counterexample is the fewest operations that cannot be ordered: an operation that is left out is one that
     may have happened, within its own times, or not, and without any one of them there is a legal order. With them
     stands, for every value that one of them saw, the operation that left it. Unknown when the answer was not found in
-    ``within_s`` seconds (to shorten a counterexample takes as long again at most), when there is no operation, or none
-    was acknowledged.
+    ``within_s`` seconds (to shorten a counterexample takes as long again at most) or with 2 GB for what was tried, when
+    there is no operation, or none was acknowledged.
     Measured: ``operations``, ``keys``, ``indeterminate``, ``algorithms``, ``undecided`` (keys), ``smallest`` (whether
     each operation of the counterexample was shown to be needed), ``seconds``.
     Raises `UsageError`, naming the row, for an unknown model or kind of operation, a value the model does not
@@ -76,8 +76,9 @@ def linearizable(
     if answer.verdict == "unknown":
         text = (
             f"{answer.undecided:,} of {plural(answer.objects, 'key')} could not be decided within {within_s:g} s "
-            f"({plural(count, 'operation')}, {measured['indeterminate']:,} indeterminate)."
+            f"({plural(count, 'operation')}, {measured['indeterminate']:,} indeterminate)"
         )
+        text += f"; {answer.too_large:,} of them for want of memory." if answer.too_large else "."
         return judge(history, "unknown", text, measured=measured)
     text = f"All {asked} have a legal order as a {of.name}, each operation between its call and its return"
     text += f"; {measured['indeterminate']:,} may have happened." if measured["indeterminate"] else "."
@@ -99,11 +100,15 @@ def _why(history: History, against: Contradiction, model: str, *, once: bool) ->
         and (why := contradiction(example, model, elsewhere=_elsewhere(history, against)))
     ):
         return f"{text}: {why}."
+    if model in ("register", "cas_register") and not against.given:
+        others = [operation(history, row) for row in np.flatnonzero(_there(history, against)).tolist()]
+        if why := overtaken(last, example, others):
+            return f"{text}: {why}."
     if 0 < len(against.held) <= NAMED:
         held = " or ".join(short(state) or "None" for state in against.held)
         text += f": while it was open {last.key or f'the {model}'} can only have held {held}"
-    others = len(against.rows) - 1
-    return f"{text}; with {plural(others, 'other operation')} it is shown." if others else f"{text}."
+    beside = len(against.rows) - 1
+    return f"{text}; with {plural(beside, 'other operation')} it is shown." if beside else f"{text}."
 
 
 def _times(history: History, one: Operation) -> str:
@@ -115,8 +120,14 @@ def _times(history: History, one: Operation) -> str:
 
 def _elsewhere(history: History, against: Contradiction) -> set[Any]:
     """What operations on the same object that are not shown may have left in it before the last of these returned."""
-    c, row = history.columns, against.last
-    there = (c.key.codes == c.key.codes[row]) & (c.workload.codes == c.workload.codes[row]) & (c.outcome != FAIL)
-    there &= ~(c.called > c.returned[row])
+    there = _there(history, against)
     there[list(against.rows)] = False
     return {leaves(operation(history, other)) for other in np.flatnonzero(there).tolist()} - {None}
+
+
+def _there(history: History, against: Contradiction) -> Mask:
+    """Operations on the same object that were called before the last of these returned."""
+    c, row = history.columns, against.last
+    there = (c.key.codes == c.key.codes[row]) & (c.workload.codes == c.workload.codes[row]) & (c.outcome != FAIL)
+    found: Mask = there & ~(c.called > c.returned[row])
+    return found

@@ -71,7 +71,7 @@ def _takeover(history: History, at: Codes, window: Window, end: float, *, within
     old = known_before(history, window.began)
     claimed = f"claimed: within {within_s:g} s"
     if not len(old):
-        return Takeover("unknown", None, None, f"No client had found a primary before {window.fault}.")
+        return Takeover("unknown", None, None, f"No client had found a primary before {window.fault!r}.")
     rows = finds(history)
     rows = rows[(c.called[rows] >= window.began) & (c.returned[rows] < end) & ~np.isin(c.key.codes[rows], old)]
     found_s = float(c.returned[rows].min() - window.began) if len(rows) else None
@@ -79,17 +79,15 @@ def _takeover(history: History, at: Codes, window: Window, end: float, *, within
     served = np.flatnonzero(there & (c.called >= window.began) & (c.returned < end))
     if not len(served):
         watched = end - window.began
-        text = f"After {window.fault} no other node served a client in {watched:.2f} s ({claimed})."
+        text = f"After {window.fault!r} began no other node served a client in {watched:.2f} s ({claimed})."
         if watched <= within_s:
             return Takeover("unknown", found_s, None, text)
         wrong = np.flatnonzero((c.outcome != OK) & (c.called >= window.began) & (c.called < end))
         return Takeover("refuted", found_s, None, text, tuple(operation(history, row) for row in wrong[-1:]))
     first = served[np.argmin(c.returned[served])]
     served_s = float(c.returned[first] - window.began)
-    text = (
-        f"After {window.fault} clients were served by {c.key.names[at[first]]} {served_s:.2f} s after the fault began "
-        f"({claimed})"
-    )
+    node = c.key.names[at[first]]
+    text = f"After {window.fault!r} began clients were served by {node} within {served_s:.2f} s ({claimed})"
     if found_s is not None:
         text += f"; the first of them had found it after {found_s:.2f} s"
     if served_s > within_s:
