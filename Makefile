@@ -7,6 +7,10 @@ READY := .venv/ready
 TESTS ?= tests
 NOTEBOOKS ?= failover
 
+# Images of Python often switch bytecode off. A run starts a dozen processes, the tests some thousand, and each of them
+# would compile what it imports anew, for about a second.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test check bench strangers lab gallery constraints clean
 
 demo: $(READY)
