@@ -43,12 +43,12 @@ def test_few_values_say_nothing_and_nan_is_refused():
 def test_a_slowdown_is_found_and_a_stall_alone_is_not():
     dice = np.random.default_rng(7)
     calm, slow = dice.lognormal(1, 0.5, 400), dice.lognormal(1.4, 0.5, 400)
-    assert difference(calm, slow).verdict() == "slower"
-    assert difference(slow, calm).verdict() == "faster"
-    assert difference(calm, calm).verdict() == "alike"
+    assert difference(calm, slow).verdict == "slower"
+    assert difference(slow, calm).verdict == "faster"
+    assert difference(calm, calm).verdict == "alike"
     stalled = dice.lognormal(1, 0.5, 400)
     stalled[200:240] += 100  # 40 operations that waited for one and the same thing
-    assert difference(calm, stalled).verdict() == "alike"
+    assert difference(calm, stalled).verdict == "alike"
 
 
 def test_the_difference_errs_about_as_often_as_it_says():
@@ -68,7 +68,7 @@ def test_stalls_are_not_taken_for_a_difference_between_runs():
             late[waits] += began + long - at[waits]
         return late
 
-    found = [difference(sample(), sample()).verdict() for _ in range(200)]
+    found = [difference(sample(), sample()).verdict for _ in range(200)]
     assert sum(verdict != "alike" for verdict in found) <= 5  # 2% of a true rate of 1%
 
 

@@ -33,6 +33,9 @@ Floats = npt.NDArray[np.float64]
 FEWEST = 40
 """Values of either sample; of fewer nothing is said."""
 
+SIGNIFICANT = 0.01
+"""A p-value below it is."""
+
 NEGLIGIBLE = 0.147
 """A delta below it is called negligible (Romano, Kromrey, Coraggio and Skowronek 2006: 0.147, 0.33, 0.474)."""
 
@@ -56,9 +59,10 @@ class Difference:
         """``negligible``, ``small``, ``medium`` or ``large``."""
         return next((word for least, word in _SIZES if abs(self.delta) >= least), "negligible")
 
-    def verdict(self, *, alpha: float = 0.01) -> Literal["slower", "faster", "alike"]:
+    @property
+    def verdict(self) -> Literal["slower", "faster", "alike"]:
         """``alike`` unless the difference is both significant and more than negligible."""
-        if self.p >= alpha or abs(self.delta) < NEGLIGIBLE:
+        if self.p >= SIGNIFICANT or abs(self.delta) < NEGLIGIBLE:
             return "alike"
         return "slower" if self.delta > 0 else "faster"
 

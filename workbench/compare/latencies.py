@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from workbench.checkers.judge import FAIL, OK, During, chosen
+from workbench.checkers.judge import During, chosen
+from workbench.checkers.lateness import Floats, at_percent, late_ms
 from workbench.compare.difference import Difference, adjusted, difference
 from workbench.history import History
 
 PERCENTILES = (50, 95, 99)
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class Latency:
     @property
     def verdict(self) -> str:
         """``slower``, ``faster``, ``alike``; ``too few`` operations to tell."""
-        return "too few" if self.difference is None else self.difference.verdict()
+        return "too few" if self.difference is None else self.difference.verdict
 
 
 def latencies(a: Mapping[str, History], b: Mapping[str, History]) -> list[Latency]:
@@ -62,12 +60,9 @@ def _rows(name: str, a: History, b: History) -> Iterator[Latency]:
 
 
 def _late(history: History, during: During) -> dict[tuple[str, str], Floats]:
-    """Milliseconds from the intended start to the answer, in the order of time, by workload and kind; what nobody
-    answered is infinitely late, and what certainly failed is left out."""
-    c = history.columns
-    counted = chosen(history, during) & (c.outcome != FAIL)
-    answered = (c.outcome == OK) & ~np.isnan(c.returned)
-    late = np.where(answered, (c.returned - c.intended) * 1e3, np.inf)
+    """`late_ms` in the order of time, by workload and kind, without what certainly failed."""
+    c, late = history.columns, late_ms(history)
+    counted = chosen(history, during) & ~np.isnan(late)
     found = {}
     for i, workload in enumerate(c.workload.names):
         for j, kind in enumerate(c.kind.names):
@@ -81,4 +76,4 @@ def _percentiles(late: Floats) -> dict[int, float]:
     if not len(late):
         return {}
     ordered = np.sort(late)
-    return {p: float(ordered[max(-(-p * len(ordered) // 100) - 1, 0)]) for p in PERCENTILES}
+    return {p: at_percent(ordered, p) for p in PERCENTILES}

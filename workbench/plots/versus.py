@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from workbench.checkers.judge import FAIL, OK, doubts_of
+from workbench.checkers.judge import OK, doubts_of
+from workbench.checkers.lateness import Floats, at_percent, late_ms
 from workbench.errors import UsageError
 from workbench.history import History, Window
 
@@ -78,8 +78,8 @@ def quantiles(a: History, b: History, *, names: tuple[str, str] = ("A", "B")) ->
 
     from workbench.plots.look import ACROSS, LEFT, legend, panel, sheet, thousands
 
-    late = [_late_ms(history) for history in (a, b)]
-    found = [", ".join(f"p{p} {_ms(of[int(np.ceil(p / 100 * len(of))) - 1])}" for p in (50, 99)) for of in late]
+    late = [_ordered(history) for history in (a, b)]
+    found = [", ".join(f"p{p} {_ms(at_percent(of, p))}" for p in (50, 99)) for of in late]
     said = "; ".join(f"{name}: {text}" for name, text in zip(names, found, strict=True))
     figure = sheet(f"Latency: {said}", doubts=[*doubts_of(a), *doubts_of(b)])
     axes = panel(figure, (LEFT, 0.15, ACROSS, 0.7))
@@ -134,13 +134,11 @@ def _share(history: History) -> float:
     return float(np.mean(history.columns.outcome == OK))
 
 
-def _late_ms(history: History) -> npt.NDArray[np.float64]:
-    c = history.columns
-    counted = c.outcome != FAIL
-    answered = (c.outcome == OK) & ~np.isnan(c.returned)
-    if not answered.any():
+def _ordered(history: History) -> Floats:
+    late = late_ms(history)
+    if not np.isfinite(late).any():
         raise UsageError("There is nothing to draw: in one of the two runs nothing was answered.")
-    return np.sort(np.where(answered, (c.returned - c.intended) * 1e3, np.inf)[counted])
+    return np.sort(late[~np.isnan(late)])
 
 
 def _ms(late: float) -> str:

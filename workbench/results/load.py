@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from workbench.checkers.lateness import late_ms
 from workbench.errors import HistoryError
 from workbench.history import History
 from workbench.history.operation import OUTCOMES
@@ -71,12 +72,11 @@ def _rows(history: History, name: str) -> Iterator[dict[str, Any]]:
     groups = c.workload.codes.astype(np.int64) * kinds + c.kind.codes
     order = np.argsort(groups, kind="stable")
     present, starts = np.unique(groups[order], return_index=True)
-    latency_ms = (c.returned - c.intended) * 1e3
+    late = late_ms(history)
     for group, rows in zip(present.tolist(), np.split(order, starts[1:]), strict=True):
         outcome = c.outcome[rows]
         counts: dict[str, int] = {word: int(np.count_nonzero(outcome == at)) for at, word in enumerate(OUTCOMES)}
-        times = latency_ms[rows][outcome == OUTCOMES.index("ok")]
-        times = times[np.isfinite(times)]
+        times = late[rows][np.isfinite(late[rows])]
         values = np.percentile(times, [*QUANTILES, 100]).tolist() if len(times) else [None] * (len(QUANTILES) + 1)
         yield {
             "history": name,
