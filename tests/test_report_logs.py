@@ -9,9 +9,10 @@ from test_report import NOTEBOOK, read
 from workbench import report
 from workbench.history import History, Window
 from workbench.history.sealed import seal
+from workbench.records import read_run
 from workbench.redact import Redactor
 from workbench.report import logs
-from workbench.report.logs import MOST_BYTES, collect
+from workbench.report.logs import MOST_BYTES
 
 KILL = Window(fault="kill redis", began=1.0, healed=2.0, proof="its process is gone")
 NONE = Redactor()
@@ -42,6 +43,11 @@ def ran(folder, name, logs, *, windows=(KILL,)):
         for number, (at, _) in enumerate([line for line in lines if line[0] is not None], count + 1):
             told.append({"at": at, "lines": {stem: number}})
     (folder / name / "logs.jsonl").write_text("".join(f"{seal(record)}\n" for record in told))
+
+
+def collect(folder, redactor):
+    (note,) = read_run(folder.parent).notes
+    return logs.collect(note, redactor)
 
 
 def shown(book):

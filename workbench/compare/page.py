@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.compare.changes import Change
 from workbench.compare.comparison import Comparison, Pair
@@ -15,19 +14,16 @@ from workbench.compare.latencies import PERCENTILES
 from workbench.errors import UsageError
 from workbench.history import whole
 
+if TYPE_CHECKING:
+    from workbench.report.pictures import Picture
+
 MOST_PICTURES = 3
 """Histories of one notebook that are drawn, the longest first; the tables have them all."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
-    data: str
-    alt: str
-
-
 def write(comparison: Comparison, path: Path) -> None:
     """Write the page. Raises `OSError`."""
-    from workbench.report.page import templates
+    from workbench.report.render import templates
 
     text = (
         templates(Path(__file__).parent / "templates")
@@ -63,8 +59,9 @@ def _rounded(value: Any) -> str:
     return f"{value:,.4g}" if isinstance(value, float) else str(value)
 
 
-def _pictures(pair: Pair) -> Iterator[_Picture]:
+def _pictures(pair: Pair) -> Iterator[Picture]:
     from workbench.plots import quantiles, versus
+    from workbench.report.pictures import Picture
 
     a, b = pair.histories
     both = sorted((name for name in a if name in b), key=lambda name: -len(b[name]))[:MOST_PICTURES]
@@ -74,4 +71,4 @@ def _pictures(pair: Pair) -> Iterator[_Picture]:
                 figure = draw(a[name], b[name])
             except UsageError:  # nothing was asked, or answered: the tables say so
                 continue
-            yield _Picture(base64.b64encode(figure.png()).decode(), f"{name}: {figure.alt}")
+            yield Picture("image/png", base64.b64encode(figure.png()).decode(), f"{name}: {figure.alt}")

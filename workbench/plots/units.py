@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-_UNITS = {"_ms": "ms", "_hz": "per second", "_s": "s", "_bytes": "bytes", "_mib": "MiB"}
+from workbench.words import UNITS
+
+_UNITS = {f"_{end}": unit for end, unit in UNITS.items()}
 
 
 def spoken(name: str, value: float) -> str:

@@ -6,21 +6,21 @@ its first lines and its last ones. What is left out is counted where it would st
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.history import Window, whole
+from workbench.history import Window
 from workbench.history.disk import windows_of
 from workbench.history.levels import Level, in_short, level_of
 from workbench.history.logs import Arrived, numbered, read_arrivals
-from workbench.records import histories_in
+from workbench.records import Note, histories_in
 from workbench.redact import Redactor
 
 MOST_BYTES = 60_000
@@ -93,23 +93,24 @@ class _Log:
         return _Line(int(self.run[place]), float(self.at[place]), log, number, self.levels[place], text)
 
 
-def collect(folder: Path, redactor: Redactor, *, most: int = MOST_IN_ALL) -> Book | None:
-    """The logs in a notebook's folder, at most so many bytes of them; None if no service left any.
+def collect(note: Note, redactor: Redactor, *, most: int = MOST_IN_ALL) -> Book | None:
+    """The logs of a notebook's services, at most so many bytes of them; None if no service left any.
 
     What leads out of the folder is left out: a page is sent around, and a record from elsewhere may name any file here.
     """
-    runs = histories_in(folder)
+    runs = histories_in(note.folder)
     arrivals = [read_arrivals(run) for run in runs]
     windows = [windows_of(run) for run in runs]
-    names = list(dict.fromkeys(chain(_told(folder), (one.log for run in arrivals for one in run.values()))))
+    arrived = (one.log for run in arrivals for one in run.values())
+    names = list(dict.fromkeys(chain(_told(note.environment.get("services")), arrived)))
     edges = [sorted({edge for one in mine for edge in (one.began, one.healed) if edge is not None}) for mine in windows]
     share = min(MOST_BYTES, most // max(1, len(names)))
     kept: list[_Line] = []
     labels: list[str] = []
     lines = grave = 0
     for name in names:
-        arrived = [next((one for one in run.values() if one.log == name), None) for run in arrivals]
-        if Path(name).name == name and (log := _read(folder / "logs" / name, arrived)):
+        times = [next((one for one in run.values() if one.log == name), None) for run in arrivals]
+        if Path(name).name == name and (log := _read(note.folder / "logs" / name, times)):
             lines, grave = lines + log.lines[-1][0], grave + int(log.grave.sum())
             kept += [log.line(place, log=len(labels)) for place in _chosen(log, edges, share).tolist()]
             labels.append(Path(name).stem)
@@ -119,13 +120,9 @@ def collect(folder: Path, redactor: Redactor, *, most: int = MOST_IN_ALL) -> Boo
     return Book(tuple(labels), tuple(rows), lines, grave)
 
 
-def _told(folder: Path) -> Iterator[str]:
+def _told(services: Any) -> Iterator[str]:
     """The logs of all services of all stacks, as ``services.json`` names them."""
-    try:
-        stacks = json.loads(whole.read(folder / "services.json"))
-    except (OSError, ValueError):
-        return
-    for stack in stacks if isinstance(stacks, list) else [stacks]:
+    for stack in services if isinstance(services, list) else [services]:
         for service in stack.values() if isinstance(stack, dict) else ():
             if isinstance(service, dict) and isinstance(log := service.get("log"), str):
                 yield log

@@ -62,6 +62,11 @@ class Body:
         """In their order."""
         return [piece.content for piece in self.pieces if isinstance(piece.content, Picture)]
 
+    @property
+    def chapters(self) -> list[Heading]:
+        """The headings right below the title."""
+        return [heading for heading in self.headings if heading.level == 2]
+
     def __str__(self) -> str:
         return "\n".join(map(str, self.pieces))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from workbench.records import Run
 from workbench.report.fit import fitted
 from workbench.report.notebook import Body, render
+from workbench.report.render import keep, rendered
 
 SUMMARY = "summary.ipynb"
 SUMMARY_PAGE = "report.html"
@@ -23,7 +22,7 @@ class Summary:
     picture: str
 
 
-def write_summary(run: Run, render_page: Callable[..., str], keep: Callable[[Path, str], None]) -> Summary | None:
+def write_summary(run: Run) -> Summary | None:
     """Write the page of the summary in a run's folder; ``None`` if the run is no sweep, or it cannot be read."""
     from markupsafe import Markup
 
@@ -33,10 +32,8 @@ def write_summary(run: Run, render_page: Callable[..., str], keep: Callable[[Pat
         return None
 
     def page(body: Body, short: bool) -> str:
-        chapters = [heading for heading in body.headings if heading.level == 2]
-        return render_page(
-            "summary.html.j2", run=run, lead=Markup(body.lead), body=Markup(str(body)), chapters=chapters, head=run.head
-        )
+        parts = {"lead": Markup(body.lead), "body": Markup(str(body)), "chapters": body.chapters}
+        return rendered("summary.html.j2", run=run, head=run.head, **parts)
 
     first, body.first = body.first, None  # it is on top of the run's page, not of this one
     keep(run.folder / SUMMARY_PAGE, fitted(body, page))

@@ -12,6 +12,7 @@ from typing import Any
 from workbench.history.disk import windows_of
 from workbench.records import histories_in
 from workbench.redact import Redactor
+from workbench.words import UNITS
 
 MOST_ROWS = 25
 """Of a table under a claim."""
@@ -19,8 +20,7 @@ MOST_ROWS = 25
 LONGEST = 240
 """Characters of one value in a table."""
 
-_UNITS = {"s": "s", "ms": "ms", "hz": "per second", "bytes": "bytes"}
-_MEASURE = re.compile(rf"(.+)_({'|'.join(_UNITS)})(?:_(low|high))?")
+_MEASURE = re.compile(rf"(.+)_({'|'.join(UNITS)})(?:_(low|high))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def shortened(text: str, longest: int) -> str:
 def named(name: str) -> str:
     """``recovery_max_s`` as ``recovery max (s)``, ``p95_ms_low`` as ``p95 low (ms)``."""
     if found := _MEASURE.fullmatch(name):
-        name = f"{found[1]} {found[3] or ''}".strip() + f" ({_UNITS[found[2]]})"
+        name = f"{found[1]} {found[3] or ''}".strip() + f" ({UNITS[found[2]]})"
     return name.replace("_", " ")
 
 
@@ -124,14 +124,6 @@ def faults(folder: Path, redactor: Redactor) -> Table | None:
         for name, one in runs[: 4 * MOST_ROWS]
     )
     return Table("Faults", columns, rows, max(0, len(runs) - len(rows)))
-
-
-def left_out(claims: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The names of claims that were not stated, and why: those with the same reason together."""
-    reasons: dict[str, list[str]] = {}
-    for name, why in claims.items():
-        reasons.setdefault(str(why), []).append(str(name))
-    return [(", ".join(names), why) for why, names in reasons.items()]
 
 
 def _said(one: Mapping[str, Any]) -> str:
