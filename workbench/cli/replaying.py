@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -59,7 +58,7 @@ def replay(
             notes,
             old=old,
             texts=texts,
-            whence={} if current else _whence(notes, old, project),
+            whence={} if current else _whence(notes, project),
             cell_timeout_s=cell_timeout,
             break_production=break_production,
         )
@@ -172,18 +171,11 @@ def _profile(note: Note) -> Mapping[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _whence(notes: Iterable[Note], run: Run, project: Project) -> dict[str, str]:
-    """Where each notebook is from, as the run itself says; a replay is of the same. Of a run that was cut off, the
-    project's of that name, or else the executed one."""
-    told = run.results.get("notebooks")
-    entries: Iterable[Any] = told if isinstance(told, list) else ()
+def _whence(notes: Iterable[Note], project: Project) -> dict[str, str]:
+    """Where each notebook is from, as its run says; a replay is of the same. Of a run that was cut off, the project's
+    of that name, or else the executed one."""
     own = {notebook.name: notebook.path for notebook in project.notebooks}
-    found = {
-        note.name: Path(os.path.relpath(own.get(note.name, note.folder / "notebook.ipynb"), project.root)).as_posix()
+    return {
+        note.name: str(note.listed.get("notebook") or project.seen(own.get(note.name, note.folder / "notebook.ipynb")))
         for note in notes
-    }
-    return found | {
-        str(entry["name"]): str(entry["notebook"])
-        for entry in entries
-        if isinstance(entry, dict) and {"name", "notebook"} <= entry.keys()
     }

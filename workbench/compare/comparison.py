@@ -16,9 +16,10 @@ from workbench.errors import UsageError
 from workbench.history import History
 from workbench.records import Claim, Note, Run, read_run
 from workbench.results.load import histories
+from workbench.words import plural
 
 _UNKNOWN = 1
-_RANK = {"held": 0, "unknown": _UNKNOWN, "undecided": _UNKNOWN, "refuted": 2}
+_RANK = {"held": 0, "refuted": 2}
 _ALONE = ("only in A", "only in B")
 Stored = tuple[tuple[str, History | str], ...]
 
@@ -152,7 +153,7 @@ class Comparison:
             unknown = sum(judged.change == "same" and _rank(judged.verdicts[0]) == _UNKNOWN for judged in self.claims)
             told = [f"all came out the same{f' ({unknown} unknown)' if unknown else ''}"]
         told += [f"{counts[word]} {word}" for word in _ALONE if counts[word]]
-        return f"{both} claim{'s' * (both != 1)} in both: {', '.join(told)}; {self._late()}."
+        return f"{plural(both, 'claim')} in both: {', '.join(told)}; {self._late()}."
 
     def _late(self) -> str:
         rows = [(name, row) for name, those in self.latencies.items() for row in those if row.difference]

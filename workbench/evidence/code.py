@@ -15,8 +15,8 @@ PACKAGE = Path(workbench.__file__).parent
 
 
 def code() -> dict[str, Any]:
-    """``version``, ``commit`` and ``changed`` of the workbench's own source (``None`` where it is installed and not
-    checked out), and ``sha256`` of all of it. Some 20 ms at the first call."""
+    """``version`` of the workbench, ``commit`` and ``changed`` of the repository that it is in (``None`` where there is
+    none, or it is installed), and ``sha256`` of its source. Two calls of git each time; the source is read once."""
     installed = "site-packages" in PACKAGE.parts or "dist-packages" in PACKAGE.parts
     git = None if installed else checked_out(PACKAGE, of=".")
     return {

@@ -20,6 +20,7 @@ from workbench.evidence.claims import NEVER_DECIDED, Claim, check_left_out
 from workbench.history import whole
 from workbench.history.folder import RUN, run_folder, shown
 from workbench.redact import Redactor
+from workbench.words import plural
 
 _GIVEN = RUN in os.environ  # by the runner, that is before this process made a folder of its own
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -154,10 +155,9 @@ class Evidence:
             progress.tell("claim", name=claim.name, verdict=claim.verdict, text=self._redact.text(claim.text))
 
     def _error(self) -> WorkbenchError:
-        count = len(self._claims)
         found = [f"  {claim.verdict} {claim.name}: {claim.text}" for claim in self.claims]
         where = f"The record is in {shown(self.folder)}."
-        message = "\n".join([f"Of {count} claim{'s' * (count != 1)}: {table.summary(self.claims)}.", *found, where])
+        message = "\n".join([f"Of {plural(len(self._claims), 'claim')}: {table.summary(self.claims)}.", *found, where])
         message = self._redact.text(message)
         if self._died():
             return ServiceExited(f"A service ended unasked during the run.\n{message}")

@@ -7,24 +7,20 @@ from collections.abc import Mapping, Sequence
 
 from workbench.checkers.finding import SHAPES, badge, lines
 from workbench.evidence.claims import Claim
+from workbench.words import by_reason, plural, tally
 
-_ORDER = ("refuted", "unknown", "undecided", "held")
 _CELL = "text-align:left;vertical-align:top;padding:7px 16px 7px 0;border:0;white-space:normal;line-height:1.45"
 _RULE = "border-top:1px solid rgba(128,128,128,.35)"
 
 
 def summary(claims: Sequence[Claim]) -> str:
     """``1 refuted · 2 held`` of 3 claims, the worst first."""
-    verdicts = [claim.verdict for claim in claims]
-    return " · ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in _ORDER if verdict in verdicts)
+    return " · ".join(f"{count} {verdict}" for verdict, count in tally([claim.verdict for claim in claims]).items())
 
 
 def reasons(left_out: Mapping[str, str]) -> str:
     """``few, many: it is small; exact: it does not count``."""
-    by_why: dict[str, list[str]] = {}
-    for name, why in left_out.items():
-        by_why.setdefault(why, []).append(name)
-    return "; ".join(f"{', '.join(names)}: {why}" for why, names in by_why.items()) + "."
+    return "; ".join(f"{names}: {why}" for why, names in by_reason(left_out).items()) + "."
 
 
 def footnote(text: str) -> str:
@@ -38,7 +34,7 @@ def as_text(claims: Sequence[Claim], *, left_out: Mapping[str, str], notes: Sequ
     ``notes`` are sentences that hold for all of them.
     """
     wide = max(len(claim.name) for claim in claims)
-    rows = [f"{len(claims)} claim{'s' * (len(claims) != 1)}: {summary(claims)}"]
+    rows = [f"{plural(len(claims), 'claim')}: {summary(claims)}"]
     for claim in claims:
         scenarios = f" ({', '.join(claim.scenarios)})" if claim.scenarios else ""
         rows.append(f"{SHAPES[claim.verdict]} {claim.verdict:9}  {claim.name:{wide}}  {claim.sentence}{scenarios}")

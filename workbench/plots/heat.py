@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError
 from workbench.plots.units import spoken
+from workbench.words import worst
 
 if TYPE_CHECKING:
     from workbench.plots.look import Picture
@@ -18,7 +19,6 @@ MOST_ROWS, MOST_COLUMNS = 30, 12
 """Of more than that the letters could not be read."""
 
 SHAPES = {"held": "●", "refuted": "✕", "unknown": "▲"}
-_WORST = ("refuted", "unknown", "held")
 _TINTS = {"held": "#e6f2ff", "refuted": "#ff8fc6", "unknown": "#ffe4b5"}
 _LOW, _HIGH = (0xEE, 0xF6, 0xFF), (0x7F, 0xB8, 0xF5)  # light enough for dark letters
 
@@ -90,18 +90,13 @@ def numbers(
     return _draw(boxes, title=title, down=down, across=across)
 
 
-def worst(said: Sequence[str]) -> str:
-    """The worst of several verdicts; "" of none."""
-    return next((verdict for verdict in _WORST if verdict in said), "")
-
-
 def _verdict(key: tuple[str, str], said: Sequence[str] | None) -> _Box:
     if said is None:
         return _Box(("–",))
-    wrong = [verdict for verdict in said if verdict not in _WORST]
+    wrong = [verdict for verdict in said if verdict not in SHAPES]
     if wrong:
         raise UsageError(f"The cell {key} holds verdicts, held, refuted or unknown, not {wrong[0]!r}.")
-    verdict = worst(said)
+    verdict = worst(said, of_none="")
     if not verdict:
         return _Box(("not run", "…"))
     shape, times = SHAPES[verdict], sum(one == verdict for one in said)

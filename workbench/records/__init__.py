@@ -1,8 +1,8 @@
 """What runs left on disk, for everybody who reads it: pages, indexes, comparisons, the command.
 
-Nothing here judges or changes anything, and nothing raises for a file that is missing, torn or from another version:
-what cannot be read is left out, and `Run` and `Note` say so. A notebook that did not come to its conclusion promises
-nothing: none of its claims is held here, whatever stands in its files.
+Nothing here judges or changes anything. `find_run` raises if there is no such run; nothing else raises for what it
+finds: a file that is missing, torn or from another version is left out, and `Run` and `Note` say so. A notebook that
+did not come to its conclusion promises nothing: none of its claims is held here, whatever stands in its files.
 """
 
 from workbench.records.find import find_run, histories_in, is_run_name, runs_in

@@ -115,6 +115,7 @@ def _note(folder: Path, entry: Mapping[str, Any], *, reason: str | None) -> Note
         tags=tuple(map(str, _list(entry.get("tags")))),
         left_out={str(name): str(why) for name, why in mapping(verdicts.get("left_out")).items()},
         environment=environment,
+        listed=entry,
         newer=newer,
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench import chain
 from workbench.records.find import histories_in
+from workbench.words import tally
 
 _LINKS = {
     "report": "report.html",
@@ -54,6 +55,8 @@ class Note:
     """Claims that were not stated, and why."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     """What stands in its ``environment.json``."""
+    listed: Mapping[str, Any] = field(default_factory=dict)
+    """What ``results.json`` of its run says of it; empty if nothing."""
     newer: bool = False
     """Whether a newer version of the workbench wrote it: what is known of it is here, and there may be more."""
 
@@ -109,13 +112,12 @@ class Run:
 
 def _headline(claims: Sequence[Claim], *, broken: int, of: int) -> str:
     """``broken`` of ``of`` notebooks broke off: then claims that all held are not the whole story."""
-    words = ("refuted", "unknown", "undecided", "held")
-    counts = {word: sum(claim.verdict == word for claim in claims) for word in words}
+    counts = tally([claim.verdict for claim in claims])
     if not claims:
         return "Nothing was claimed"
-    if counts["held"] == len(claims):
+    if counts.get("held") == len(claims):
         held = f"All {len(claims)} claims held" if len(claims) > 1 else "The claim held"
         which = "the notebook" if of == 1 else f"{broken} of {of} notebooks"
         return f"{held}, yet {which} broke off" if broken else held
-    parts = [f"{count} {word}" for word, count in counts.items() if count]
+    parts = [f"{count} {word}" for word, count in counts.items()]
     return f"Of {len(claims)} claims: {', '.join(parts)}" if len(claims) > 1 else f"The claim is {claims[0].verdict}"

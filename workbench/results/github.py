@@ -53,7 +53,7 @@ def commands(run: Run, *, where: str = "", redactor: Redactor) -> list[str]:
     lines: list[str] = []
     levels: tuple[Level, ...] = ("error", "warning")
     for level in levels:
-        found = [each for note in run.notes for each in _told(note, run, where, redactor) if each[0] == level]
+        found = [each for note in run.notes for each in _told(note, where, redactor) if each[0] == level]
         shown = found if len(found) <= MOST else found[: MOST - 1]
         lines += [command(level, text, **properties) for _, text, properties in shown]
         if more := len(found) - len(shown):
@@ -68,8 +68,9 @@ def command(level: Level, text: str, **properties: str) -> str:
     return f"::{level}{' ' * bool(given)}{given}::{_data(text[:LONGEST])}"
 
 
-def _told(note: Note, run: Run, where: str, redactor: Redactor) -> Iterator[tuple[Level, str, Mapping[str, str]]]:
-    file = f"{where}{_path(note, run)}" if _path(note, run) else ""
+def _told(note: Note, where: str, redactor: Redactor) -> Iterator[tuple[Level, str, Mapping[str, str]]]:
+    path = note.listed.get("notebook")  # from the project's root
+    file = f"{where}{path}" if isinstance(path, str) and path else ""
     for claim in note.claims:
         if claim.verdict == "held" or (claim.verdict != "refuted" and note.reason):
             continue
@@ -83,14 +84,6 @@ def _told(note: Note, run: Run, where: str, redactor: Redactor) -> Iterator[tupl
         unknown = sum(claim.verdict not in ("held", "refuted") for claim in note.claims)
         text = f"{note.reason} {unknown} of its {len(note.claims)} claims are unknown." if unknown else note.reason
         yield "error", redactor.text(text), {"file": file, "title": redactor.text(f"broke off: {note.name}")}
-
-
-def _path(note: Note, run: Run) -> str:
-    """The notebook as the results tell it, from the project's root."""
-    listed = run.results.get("notebooks")
-    entries: list[object] = listed if isinstance(listed, list) else []
-    told = (one.get("notebook") for one in entries if isinstance(one, dict) and one.get("name") == note.name)
-    return next((path for path in told if isinstance(path, str)), "")
 
 
 def _seen_from_repository(root: Path) -> str:

@@ -10,11 +10,11 @@ from workbench.checkers.intervals import interval, percent
 from workbench.records import Claim, Note, Run
 from workbench.redact import Redactor
 from workbench.results.text import clean, markdown, table
+from workbench.words import by_reason, plural, rank, tally, worst
 
 FILE = "summary.md"
 MOST_BYTES = 2**20
 """What GitHub takes as the summary of a step; of a larger one it shows nothing at all."""
-_RANK = {"refuted": 0, "unknown": 1, "undecided": 1}
 _RESERVE = 512
 """Bytes kept for the sentence that says what was left out."""
 
@@ -27,9 +27,7 @@ def summary(run: Run, *, redactor: Redactor, most_bytes: int = MOST_BYTES) -> st
     page = _Page(most_bytes)
     if not page.add(_head(run, redactor)):
         return ""
-    rows = sorted(
-        ((note, claim) for note in run.notes for claim in note.claims), key=lambda row: _RANK.get(row[1].verdict, 2)
-    )
+    rows = sorted(((note, claim) for note in run.notes for claim in note.claims), key=lambda row: rank(row[1].verdict))
     page.all(
         [_row(note, claim, redactor) for note, claim in rows],
         head="\n| verdict | notebook | claim | measured |\n| --- | --- | --- | --- |\n",
@@ -48,13 +46,13 @@ def summary(run: Run, *, redactor: Redactor, most_bytes: int = MOST_BYTES) -> st
 def headline(verdicts: Sequence[str], *, broke_off: int = 0) -> str:
     """``21 claims: 1 refuted · 20 held · success rate 95.2% (95% interval 76.2–99.9%) · 1 notebook broke off``: what
     such a notebook would have stated is in no rate."""
-    broke = f" · {broke_off:,} notebook{'s' * (broke_off != 1)} broke off" if broke_off else ""
+    broke = f" · {plural(broke_off, 'notebook')} broke off" if broke_off else ""
     if not verdicts:
         return f"no claim was stated{broke}"
-    counts = {word: verdicts.count(word) for word in ("refuted", "unknown", "undecided", "held")}
-    told = " · ".join(f"{count:,} {word}" for word, count in counts.items() if count)
-    many = f"{len(verdicts):,} claim{'s' * (len(verdicts) != 1)}"
-    return f"{many}: {told} · {success_rate(counts['held'], len(verdicts))}{broke}"
+    counts = tally(verdicts)
+    told = " · ".join(f"{count:,} {word}" for word, count in counts.items())
+    rate = success_rate(counts.get("held", 0), len(verdicts))
+    return f"{plural(len(verdicts), 'claim')}: {told} · {rate}{broke}"
 
 
 def success_rate(held: int, claims: int) -> str:
@@ -94,8 +92,7 @@ class _Page:
 
 def _head(run: Run, redactor: Redactor) -> str:
     claims = [claim.verdict for note in run.notes for claim in note.claims]
-    verdicts = [note.verdict for note in run.notes]
-    verdict = next((word for word in ("refuted", "unknown") if word in verdicts), "held" if verdicts else "unknown")
+    verdict = worst([note.verdict for note in run.notes])
     told = headline(claims, broke_off=sum(bool(note.reason) for note in run.notes))
     lines = [f"### {_mark(verdict)} · {markdown(told)}", ""]
     facts = [run.when, f"{run.seconds:,.0f} s" if run.seconds else "", markdown(redactor.text(run.folder.name))]
@@ -145,10 +142,7 @@ def _told(note: Note, redactor: Redactor) -> Iterator[str]:
 
 def not_stated(left_out: Mapping[str, str]) -> str:
     """``not stated here: paid, exact (it does not count)``: claims with the same reason together."""
-    names: dict[str, list[str]] = {}
-    for name, why in left_out.items():
-        names.setdefault(str(why), []).append(name)
-    return "not stated here: " + "; ".join(f"{', '.join(those)} ({why})" for why, those in names.items())
+    return "not stated here: " + "; ".join(f"{names} ({why})" for why, names in by_reason(left_out).items())
 
 
 def _mark(verdict: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workbench.sweeps.matrix import shown
+from workbench.words import plural
 
-WORDS = ("refuted", "unknown", "held")
+_WORDS = ("refuted", "unknown", "held")
 
 
 def finding(places: Sequence[Mapping[str, Any]], said: Sequence[str]) -> str:
@@ -17,8 +18,8 @@ def finding(places: Sequence[Mapping[str, Any]], said: Sequence[str]) -> str:
     ``places`` are the values of each cell on the axes that it has; ``said`` its verdict, or "" if it was not run.
     What is in common is told where other cells lack it; *all and only those* is told where no other cell has it.
     """
-    counts = {word: sum(one == word for one in said) for word in WORDS}
-    whole = f"{len(said):,} cell{'s' * (len(said) != 1)}"
+    counts = {word: sum(one == word for one in said) for word in _WORDS}
+    whole = plural(len(said), "cell")
     missing = sum(not one for one in said)
     if missing == len(said):
         return f"{whole}: none was run"

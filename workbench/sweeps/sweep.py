@@ -17,6 +17,7 @@ from workbench.records import claims_in, read_json
 from workbench.sweeps.finding import finding
 from workbench.sweeps.ledger import SWEEP_FILE
 from workbench.sweeps.matrix import SEED, shown
+from workbench.words import worst
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +154,7 @@ class Sweep:
             from workbench.plots.along import along
 
             groups = self._only_axis
-            told = [heat.worst([cell.said for cell in group]) for group in groups.values()]
+            told = [worst([cell.said for cell in group], of_none="") for group in groups.values()]
             points = {x: [values[cell.id] for cell in group] for x, group in groups.items()}
             return along(points, name=name, title=title, axis=axis, verdicts=told)
         down, across, keys = self._grid()

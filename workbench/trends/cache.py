@@ -15,7 +15,7 @@ from workbench.trends.digest import RunDigest, digest
 from workbench.trends.places import Place
 
 FILE = ".index.msgpack"
-VERSION = 4
+VERSION = 5
 """Counted up whenever digests become different: then all are made anew."""
 
 _TOLD = ("results.json", "verdict.json")

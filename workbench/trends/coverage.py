@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from workbench.trends.claims import Row
 from workbench.trends.scenarios import Area, Scenario
-
-_WORST = ("refuted", "unknown", "held")
+from workbench.words import worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +21,7 @@ class Covered:
 
     @property
     def verdict(self) -> str:
-        verdicts = {row.verdict for row in self.rows}
-        return next((word for word in _WORST if word in verdicts), "")
+        return worst([row.verdict for row in self.rows], of_none="")
 
 
 @dataclass(frozen=True, slots=True)

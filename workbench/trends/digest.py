@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from msgspec import Raw, Struct, msgpack
 
 from workbench.records import Note, Run, read_run, when
+from workbench.words import tally, worst
 
 NOTHING = "nothing is recorded in it"
 """Why a folder is no run: a stack that was started by hand, or a run that was killed before it had begun."""
@@ -23,7 +23,6 @@ LARGEST = 64 << 20
 _SWEEP = "sweep.json"  # in the folder of a sweep
 _NONSENSE = 1e15  # of whatever unit
 _LONGEST = 300  # characters of a text that is kept
-_WORST = ("refuted", "unknown", "held")
 
 
 class Told(Struct, frozen=True, array_like=True, gc=False):
@@ -68,7 +67,6 @@ class RunDigest(Struct, frozen=True, array_like=True, gc=False):
     when: str
     command: str
     seconds: float
-    exit_code: int | None
     whole: bool
     newer: bool  # written by a newer version of the workbench
     verdict: str  # the worst of its notebooks; unknown if there is none, or if it did not come to its end
@@ -87,28 +85,23 @@ def digest(folder: Path, *, name: str) -> RunDigest:
         return _of(read_run(folder), name)
     except Exception as error:
         why = f"{error or type(error).__name__}"
-        return RunDigest(name, when(name), "", 0.0, None, False, False, "unknown", {}, (), broken=_cut(why))
+        return RunDigest(name, when(name), "", 0.0, False, False, "unknown", {}, (), broken=_cut(why))
 
 
 def _of(run: Run, name: str) -> RunDigest:
-    results = run.results
-    entries = results.get("notebooks")
-    told = {Path(str(e.get("folder") or e.get("name"))).name: e for e in entries or () if isinstance(e, dict)}
-    notes = tuple(_note(note, told.get(note.folder.name, {}), run.folder) for note in run.notes if _recorded(note, run))
+    notes = tuple(_note(note, run.folder) for note in run.notes if _recorded(note, run))
     verdicts = {note.verdict for note in notes} | (set() if run.whole and notes else {"unknown"})
-    counts = Counter(verdict for note in notes for verdict in note.claims.values())
+    counts = tally([verdict for note in notes for verdict in note.claims.values()])
     cells = len(notes) if (run.folder / _SWEEP).exists() else 0
-    code = results.get("exit_code")
     return RunDigest(
         name=name,
-        when=when(name) or _text(results.get("began"))[:16].replace("T", " "),
+        when=when(name) or _text(run.results.get("began"))[:16].replace("T", " "),
         command=_cut(run.command),
         seconds=_number(run.seconds) or 0.0,
-        exit_code=code if isinstance(code, int) and abs(code) < 1000 else None,
         whole=run.whole,
         newer=run.newer,
-        verdict=next((word for word in _WORST if word in verdicts), "unknown"),
-        counts={word: counts[word] for word in reversed(_WORST) if counts[word]},
+        verdict=worst(verdicts),
+        counts=dict(reversed(counts.items())),
         notes=() if cells else notes,
         cells=cells,
         broken="" if notes else _why_none(run),
@@ -126,13 +119,12 @@ def _why_none(run: Run) -> str:
     return "its results.json cannot be read" if (run.folder / "results.json").exists() else NOTHING
 
 
-def _note(note: Note, entry: Mapping[str, Any], run: Path) -> NoteDigest:
+def _note(note: Note, run: Path) -> NoteDigest:
     said = note.parameters if isinstance(note.parameters, Mapping) else {}
     parameters = {str(name): value for name, value in said.items() if value not in ("", None, [], {})}
     environment = note.environment if isinstance(note.environment, Mapping) else {}
     machine = _machine(environment.get("machine"))
     done = note.concluded and not note.reason
-    raw = {_text(c.get("name")): c for c in _dicts(entry.get("claims"))}
     claims = {_cut(claim.name or claim.sentence): claim for claim in note.claims}
     told = Told(
         title=_cut(note.title),
@@ -153,12 +145,12 @@ def _note(note: Note, entry: Mapping[str, Any], run: Path) -> NoteDigest:
         code=_code(environment.get("git")),
         deliberate=bool(said.get("defect")),
         claims={name: claim.verdict for name, claim in claims.items()},
-        numbers=dict(_numbers(note, entry, raw)) if done else {},
+        numbers=dict(_numbers(note)) if done else {},
         in_words=Raw(msgpack.encode(told)),
     )
 
 
-def _numbers(note: Note, entry: Mapping[str, Any], raw: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
+def _numbers(note: Note) -> Iterator[tuple[str, float]]:
     """Those that can be trusted: of claims that were decided, and of loads that the clients could offer."""
     from workbench.trends.numbers import OF_CLAIMS, OF_WORKLOADS, key
 
@@ -170,10 +162,10 @@ def _numbers(note: Note, entry: Mapping[str, Any], raw: Mapping[str, Mapping[str
                     continue  # of one fault: the same number again
                 if (value := _number(claim.numbers[name])) is not None:
                     yield key("claim", _cut(claim.name or claim.sentence), name), value
-    doubts = {_text(doubt.get("kind")) for claim in raw.values() for doubt in _dicts(claim.get("doubts"))}
-    if "saturated" in doubts:
+    doubts = [doubt for claim in _dicts(note.listed.get("claims")) for doubt in _dicts(claim.get("doubts"))]
+    if any(doubt.get("kind") == "saturated" for doubt in doubts):
         return
-    for load in _dicts(entry.get("workloads")):
+    for load in _dicts(note.listed.get("workloads")):
         kind, history = _text(load.get("kind")), _text(load.get("history"))
         owner = " · ".join(part for part in (_text(load.get("workload")), kind) if part)
         owner = _cut(owner + (f" ({history})" if history not in ("", "history") else ""))

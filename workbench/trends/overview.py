@@ -16,6 +16,7 @@ from workbench.trends.digest import NOTHING, RunDigest
 from workbench.trends.places import Place, places
 from workbench.trends.scenarios import Area
 from workbench.trends.series import Series, expected_alarms, series
+from workbench.words import plural
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class Overview:
         parts = [f"{red} claim{' is' if red == 1 else 's are'} refuted"] if red else []
         parts += [f"{worse} number{' has' if worse == 1 else 's have'} got worse"] if worse else []
         parts += [f"{unknown} claim{' is' if unknown == 1 else 's are'} unknown"] if unknown else []
-        parts += [f"{_many(short, 'notebook')} did not come to {'its' if short == 1 else 'their'} end"] if short else []
+        end = "its end" if short == 1 else "their end"
+        parts += [f"{plural(short, 'notebook')} did not come to {end}"] if short else []
         if parts:
             return _and(parts)
         if self.counted:
@@ -118,7 +120,7 @@ class Overview:
             return f"There is no run in {self.outputs}{self._empty}."
         last, verdicts = self.runs[-1], Counter(run.verdict for run in self.runs)
         counted = ", ".join(f"{verdicts[word]} {word}" for word in ("held", "refuted", "unknown") if verdicts[word])
-        text = f"{_many(len(self.runs), 'run')} of {_many(len(self.notebooks), 'notebook')} ({counted}); "
+        text = f"{plural(len(self.runs), 'run')} of {plural(len(self.notebooks), 'notebook')} ({counted}); "
         text += f"the last is {last.name}: "
         text += f"{last.verdict}. {self.headline}."
         if self.red:
@@ -133,11 +135,7 @@ class Overview:
 
     @property
     def _empty(self) -> str:
-        return (
-            f", but {self.empty} folder{'s' * (self.empty != 1)} named like one with nothing recorded"
-            if self.empty
-            else ""
-        )
+        return f", but {plural(self.empty, 'folder')} named like one with nothing recorded" if self.empty else ""
 
 
 def overview(outputs: Path, *, merge: Sequence[Path] = (), areas: Sequence[Area]) -> Overview:
@@ -160,10 +158,6 @@ def overview(outputs: Path, *, merge: Sequence[Path] = (), areas: Sequence[Area]
 
 def _and(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
-
-
-def _many(count: int, word: str) -> str:
-    return f"{count:,} {word}{'s' * (count != 1)}"
 
 
 def _few(names: Sequence[str]) -> str:

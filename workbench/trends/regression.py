@@ -64,8 +64,6 @@ class Judgement:
     """n, the number of values that the newest one is compared with."""
     median: float | None = None
     """Of those before: of the flag if one is up, else of the newest value."""
-    worst: float | None = None
-    """Of the same values."""
 
 
 def false_alarms(before: int) -> float:
@@ -142,4 +140,4 @@ def _reference(
 
 def _said(state: State, reference: Sequence[float], worse: Worse, *, since: int | None = None) -> Judgement:
     sign = 1 if worse == "higher" else -1
-    return Judgement(state, since, len(reference), sign * statistics.median(reference), sign * max(reference))
+    return Judgement(state, since, len(reference), sign * statistics.median(reference))

@@ -14,8 +14,8 @@ _COUNTED = ("held", "refuted", "unknown")
 
 
 def entry_of(run: Run, note: Note) -> Mapping[str, Any]:
-    """What ``results.json`` says of a notebook; empty if nothing."""
-    return next((one for one in _dicts(run.results, "notebooks") if note.folder.name in _names(one)), {})
+    """What ``results.json`` says of a notebook; empty if nothing, or if only the notebook is looked at."""
+    return note.listed if run.results else {}
 
 
 def claims_of(entry: Mapping[str, Any]) -> dict[str, Mapping[str, Any]] | None:
@@ -58,10 +58,6 @@ def promises_more(document: Mapping[str, Any]) -> bool:
     """Whether ``verdict.json``, or an entry of ``results.json``, says held as a whole and not of all its claims."""
     verdicts = {str(claim.get("verdict")) for claim in _dicts(document, "claims")}
     return (document.get("verdict") == "held" or document.get("exit_code") == 0) and not verdicts <= {"held"}
-
-
-def _names(entry: Mapping[str, Any]) -> tuple[Any, Any]:
-    return entry.get("folder"), entry.get("name")
 
 
 def _dicts(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
