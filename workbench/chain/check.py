@@ -119,16 +119,16 @@ def _bound(lines: Sequence[_Line | None]) -> list[bool]:
 
 
 def _torn(lines: Sequence[_Line | None], follows: Sequence[bool]) -> Iterator[Break]:
-    whole = [each for each in lines if each is not None]
-    ordered = sorted(whole, key=lambda each: rank(each.file))
+    read = [each for each in lines if each is not None]
+    ordered = sorted(read, key=lambda each: rank(each.file))
     if not all(follows):
-        if len(whole) == len(lines) and all(_bound(ordered)):
+        if len(read) == len(lines) and all(_bound(ordered)):
             yield Break(FILE, "order", "its lines stand in another order than they were written in")
         else:
             yield Break(FILE, "chain torn", f"line {follows.index(False) + 1} does not follow from the one before it")
-    elif ordered != whole:
+    elif ordered != read:
         yield Break(FILE, "order", "its lines are not in the order in which they are written")
-    elif not whole or whole[-1].file not in RECORDS:
+    elif not read or read[-1].file not in RECORDS:
         yield Break(FILE, "chain torn", f"it ends before {' or '.join(RECORDS)}")
 
 

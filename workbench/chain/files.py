@@ -16,7 +16,6 @@ RECORDS = ("results.json", "verdict.json")
 
 _NOTEBOOK = ("verdict.json", "notebook.ipynb")
 _LINK = "symlink:"
-_PIECE = 1 << 20
 
 
 def covered(folder: Path) -> list[str]:
@@ -42,11 +41,8 @@ def sum_of(path: Path) -> str | None:
         return _LINK + hashlib.sha256(os.fsencode(path.readlink())).hexdigest()
     if not stat.S_ISREG(found.st_mode):
         return None
-    total = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
-        while piece := file.read(_PIECE):
-            total.update(piece)
-    return total.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _walk(folder: Path) -> Iterator[str]:
