@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from workbench.driver.clock import now as _now
+from workbench.driver.clock import now_ns
 from workbench.driver.spec import asking
 from workbench.driver.stage import Stage
 from workbench.driver.streak import Streak
@@ -56,8 +56,8 @@ class Client:
         stage = self.stage
         self.turns = turns = Turns(stage, self.number, opens=self._connect_kind is not None)
         self._steady = list(self.workload.steady(self.rank, self.of))
-        while not stage.stopped and (due_ns := turns.coming(_now())) is not None:
-            if self.steady_ns <= max(due_ns, _now()):
+        while not stage.stopped and (due_ns := turns.coming(now_ns())) is not None:
+            if self.steady_ns <= max(due_ns, now_ns()):
                 await self._ask_steady()
             elif streak := Streak.of(self):
                 await streak.play()
@@ -76,9 +76,9 @@ class Client:
         await self.stage.until(from_ns)
         for ask in self.workload.final(self.rank, self.of, turns):
             while not self.stage.stopped and await self._ask_apart(ask, None) != "ok":
-                if _now() >= until_ns:
+                if now_ns() >= until_ns:
                     return
-                await self.stage.until(_now() + round(AGAIN_S * 1e9))
+                await self.stage.until(now_ns() + round(AGAIN_S * 1e9))
 
     async def close(self) -> None:
         """Let go of the connection, whatever its state."""
@@ -91,13 +91,13 @@ class Client:
     async def _take_turn(self, due_ns: int) -> None:
         """The next turn; where connecting is an operation and there is no connection, the turn is spent on that."""
         stage = self.stage
-        idle = _now() < due_ns
+        idle = now_ns() < due_ns
         await stage.until(due_ns)
-        awake = _now()
+        awake = now_ns()
         self._drop_closed()
         if self.connection is None and self._connect_kind is not None:
             async with stage.door:
-                if not stage.stopped and self.turns.coming(_now()) is not None:
+                if not stage.stopped and self.turns.coming(now_ns()) is not None:
                     intended_ns = self.turns.take(awake, idle=idle)
                     self.next()
                     await self.ask(Ask(self._connect_kind), intended_ns)
@@ -129,7 +129,7 @@ class Client:
         """One operation, once: recorded whatever happens."""
         stage = self.stage
         t0, number = stage.t0_ns, self.number
-        called_ns = _now()
+        called_ns = now_ns()
         kind, key, value, _ = ask
         due_ns = called_ns if intended_ns is None else intended_ns
         ask = Ask(kind, key, value, due_ns - stage.ahead_ns)
@@ -162,13 +162,13 @@ class Client:
             if not connected and self._connect_kind is None:
                 outcome = "fail"  # it was never sent
         number, name, kind, key, value, intended, called = opened
-        returned = _now() - stage.t0_ns
+        returned = now_ns() - stage.t0_ns
         del stage.recorder.open[number]
         value = value if found is None else found
         stage.recorder.add((number, name, kind, key, value, intended, called, returned, outcome, error))
         stage.count(outcome)
         if outcome != "ok":
-            self.turns.rest(_now())
+            self.turns.rest(now_ns())
             if not connected or (outcome == "info" and not getattr(self.connection, "lasting", False)):
                 self._replace()
         return outcome

@@ -27,9 +27,9 @@ def wrong(text: str) -> tuple[Callable[[], int], Callable[[int], int]]:
 
     def read() -> int:
         nonlocal began
-        now = time.monotonic_ns()
-        began = began or now
-        return now + ahead + round(min((now - began) * (fast - 1), most))
+        here = time.monotonic_ns()
+        began = began or here
+        return here + ahead + round(min((here - began) * (fast - 1), most))
 
     def true(when_ns: int) -> int:
         since = when_ns - ahead - began  # by this clock
@@ -42,7 +42,7 @@ def _right(when_ns: int) -> int:
     return when_ns
 
 
-now, true = wrong(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else (time.monotonic_ns, _right)
+now_ns, true = wrong(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else (time.monotonic_ns, _right)
 
 
 def source() -> str:

@@ -78,7 +78,7 @@ class Driver:
         while line := await self._lines.readline():
             order = json.loads(line)
             if "ping" in order:
-                tell({"pong": order["ping"], "at_ns": clock.now()})
+                tell({"pong": order["ping"], "at_ns": clock.now_ns()})
                 continue
             if "stop" in order:
                 break
@@ -127,7 +127,7 @@ class Driver:
 
     async def _ask_finally(self, turns: int, *, within_s: float) -> None:
         """One client begins after the other: thousands of questions at once would only wait for one another."""
-        now = clock.now()
+        now = clock.now_ns()
         until_ns = now + round(within_s * 1e9)
         asking = (
             client.ask_finally(turns, from_ns=now + n * FINAL_NS, until_ns=until_ns)

@@ -8,8 +8,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from workbench.driver.clock import now as _now
-from workbench.driver.clock import true
+from workbench.driver.clock import now_ns, true
 from workbench.driver.counts import Counts, StepCounts
 from workbench.driver.spec import Spec
 from workbench.history.recorder import Recorder
@@ -59,8 +58,8 @@ class Stage:
         """The run starts at this moment of the driver's clock, which is so much ahead of the owner's."""
         self.t0_ns, self.ahead_ns = t0_ns, ahead_ns
         if ahead_ns:
-            moments.read_by(lambda: _now() - ahead_ns)
-        self._measured = ((_now() - t0_ns) / 1e9, busy_s())
+            moments.read_by(lambda: now_ns() - ahead_ns)
+        self._measured = ((now_ns() - t0_ns) / 1e9, busy_s())
         self._expire()
 
     # --- the clock
@@ -71,7 +70,7 @@ class Stage:
 
     async def until(self, when_ns: int) -> None:
         """Return at this moment of the driver's clock, or as soon as the run is stopped."""
-        if _now() >= when_ns or self.stopped:
+        if now_ns() >= when_ns or self.stopped:
             return
         sleeper = self._loop.create_future()
         self._sleeping.add(sleeper)
@@ -89,7 +88,7 @@ class Stage:
 
     def _expire(self) -> None:
         """Tell who waits too long, and look again when the next one may. Clients stand in the order of their calls."""
-        now = _now()
+        now = now_ns()
         latest = now - self.t0_ns - self._timeout_ns
         oldest = now
         late = []
@@ -119,13 +118,13 @@ class Stage:
         if self.written or not self.t0_ns:
             return
         sent = sent_ns + self.ahead_ns - self.t0_ns
-        self.recorder.add((client, workload, kind, key, value, sent, sent, _now() - self.t0_ns, "ok", ""))
+        self.recorder.add((client, workload, kind, key, value, sent, sent, now_ns() - self.t0_ns, "ok", ""))
         self.counts.received += 1
 
     def measure(self) -> None:
         """Put down to the steps how busy the driver was since this was last called."""
         busy = busy_s()
-        now_s = (_now() - self.t0_ns) / 1e9
+        now_s = (now_ns() - self.t0_ns) / 1e9
         from_s, spent, self._measured = self._measured[0], busy - self._measured[1], (now_s, busy)
         for step, counted in zip(self.spec.steps or (), self.counts.steps, strict=True):
             share = (min(now_s, step.end_s) - max(from_s, step.begin_s)) / (now_s - from_s)

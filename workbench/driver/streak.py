@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from workbench.driver.clock import now as _now
+from workbench.driver.clock import now_ns
 from workbench.workloads.asking import Ask
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Streak:
         """Take the next turn, or wait until it is due."""
         if self._over.done():
             return
-        now = _now()
+        now = now_ns()
         due_ns = self._turns.coming(now)
         if due_ns is None or self._connection.closed or self._stage.stopped or self._steady_ns <= max(now, due_ns):
             self._end()
@@ -79,7 +79,7 @@ class Streak:
     def _wake(self) -> None:
         if self._over.done():
             return
-        now = _now()
+        now = now_ns()
         if self._connection.closed or self._turns.coming(now) is None:
             self._end()
         else:
@@ -120,7 +120,7 @@ class Streak:
             number, name, kind, key, value, intended, called = asked
             del self._open[number]
             value = value if answer is None else answer
-            self._add((number, name, kind, key, value, intended, called, _now() - self._t0_ns, "ok", ""))
+            self._add((number, name, kind, key, value, intended, called, now_ns() - self._t0_ns, "ok", ""))
             self._counts.ok += 1
             self._go_on()
         except Exception as error:
