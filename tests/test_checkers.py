@@ -405,7 +405,9 @@ def test_durable_spares_what_a_store_may_lose():
     assert finding.verdict == "held"
     assert (finding.measured["acknowledged"], finding.measured["lost"], finding.measured["spared"]) == (1, 0, 2)
     assert finding.measured["spared_oldest_s"] == pytest.approx(3 - young.returned)
-    assert "2 younger ones were lost" in finding.text
+    assert "2 younger ones were lost, the oldest acknowledged 0.59 s before the fault began" in finding.text
+    late = durable(of(old, during, read([1], 6)), spared_s=1)
+    assert "1 younger one was lost, none of them acknowledged before the fault began" in late.text
     assert durable(of(old, young, during, read([1], 6))).verdict == "refuted"
     refuted = durable(of(old, young, read([2], 6)), spared_s=1)
     assert refuted.verdict == "refuted"

@@ -111,10 +111,10 @@ def _spare(
 def _spared(spared: dict[str, Any], spared_s: float) -> str:
     if not spared["spared"]:
         return f"nothing was lost of what was acknowledged in the last {spared_s:g} s before a fault, or during it"
-    return (
-        f"{plural(spared['spared'], 'younger one')} {'was' if spared['spared'] == 1 else 'were'} lost, the oldest "
-        f"acknowledged {spared['spared_oldest_s']:.2f} s before the fault"
-    )
+    lost = f"{plural(spared['spared'], 'younger one')} {'was' if spared['spared'] == 1 else 'were'} lost"
+    if not spared["spared_oldest_s"]:
+        return f"{lost}, none of them acknowledged before the fault began"
+    return f"{lost}, the oldest acknowledged {spared['spared_oldest_s']:.2f} s before the fault began"
 
 
 def _anomalies(history: History, found: Fates, acknowledged: int, unexpected: int) -> str:
