@@ -18,9 +18,11 @@ from workbench.errors import UsageError
 from workbench.history import Doubt, History
 from workbench.linear.extract import problems, registers
 from workbench.linear.frontier import Frontier
+from workbench.linear.race import race
 from workbench.linear.search import FOUND, NOT_YET, search
+from workbench.linear.smallest import GivenUp, fewest
 from workbench.linear.zones import zones
-from workbench.models import MODELS, Register, by_name
+from workbench.models import MODELS, Counter, Register, by_name
 
 NAN = math.nan
 
@@ -434,7 +436,7 @@ def search_alone(operations, model):
     problem = problem_of(operations, model)
     if problem is None:
         return True
-    running = search(problem, 3)
+    running = search(problem)
     answer = next(running)
     while answer == NOT_YET:
         answer = running.send(2)
@@ -557,6 +559,44 @@ def test_the_limit_is_kept_where_thousands_of_different_operations_never_returne
     begin = time.perf_counter()
     judged(model, *specs, within_s=0.1, faults=False)
     assert time.perf_counter() - begin < 8  # it took a minute where only steps were counted, not what each looks at
+
+
+def test_the_clock_is_looked_at_before_a_crowd_is_gone_through_often():
+    class Counted(Counter):
+        def step(self, state, act):
+            stepped.append(act)
+            return super().step(state, act)
+
+    stepped = []
+    looks = iter([False] * 20)
+    specs = [(n, "add", 1 << n, 0, 1) for n in range(1_000)]
+    problem = problem_of(ops(*specs, (1_000, "read", 17, 2, 3)), Counted())
+    assert race([problem], late=lambda: next(looks, True)).undecided == 1
+    assert len(stepped) < 30 * len(specs)  # it was ten times as many: two minutes after the limit, with 10,000 open
+
+
+def test_who_gives_up_shortening_keeps_the_rest_at_once():
+    asked = []
+
+    def refutes(kept):
+        asked.append(kept)
+        if len(asked) > 3:
+            raise GivenUp
+
+    assert fewest([0], range(1, 10), refutes) == ([0, *range(1, 10)], False)
+    assert len(asked) == 4
+
+
+def test_who_takes_too_much_memory_is_given_up_and_the_others_go_on(monkeypatch):
+    monkeypatch.setattr("workbench.linear.race._CROWD", 50)
+    monkeypatch.setattr("workbench.linear.race._AT_A_TIME", 5)
+    many = [(n, "append", "x" * 2_000, n, n + 0.5) for n in range(40)]
+    specs = [*many, (40, "get", "x" * 80_000, 50, 51)]
+    finding = judged("kv", *specs, faults=False)
+    assert finding.verdict == "unknown"
+    assert finding.text.endswith("; 1 of them for want of memory.")
+    bad = [op("put", "a", 60, client=41, key="other"), op("get", "b", 61, client=41, key="other")]
+    assert linearizable(of(*ops(*specs), *bad), model="kv", faults=False).verdict == "refuted"
 
 
 def test_a_reason_is_not_told_where_an_operation_that_is_not_shown_would_make_it_false():

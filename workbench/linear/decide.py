@@ -52,6 +52,8 @@ class Answer:
     """The algorithms that were used."""
     undecided: int = 0
     """Objects without an answer."""
+    too_large: int = 0
+    """Those of them of which more states were found than there is memory for, 2 GB."""
     against: Contradiction | None = None
 
 
@@ -88,7 +90,7 @@ def decide(columns: Columns, model: Model, *, within_s: float) -> Answer:
         ways.append("search")
         ended = race(chain([first], waiting), late=late)
         if ended.undecided:
-            return Answer("unknown", count, tuple(ways), ended.undecided)
+            return Answer("unknown", count, tuple(ways), ended.undecided, ended.too_large)
         if ended.refuted is not None:
             problem, event = ended.refuted
             against = _few(problem, event, within_s, held=ended.held)
@@ -132,7 +134,7 @@ def _fewer_of_set(problem: Problem, some: Sequence[int]) -> Contradiction:
 
 def _shortened(problem: Problem, within_s: float) -> Contradiction:
     """The fewest of operations that are known to have no legal order."""
-    frontier = Frontier(problem, problem.needed)
+    frontier = Frontier(problem, problem.needed, late=_clock(within_s))
     frontier.advance(len(problem.events), _MOST_WORK)
     if not frontier.empty:
         return Contradiction(tuple(problem.rows), problem.rows[-1], smallest=False)

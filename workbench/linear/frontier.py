@@ -16,7 +16,7 @@ Nothing is concluded from an act that happens to leave one state as it is: it ma
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from workbench.linear.pareto import LONG, Used, add
 from workbench.linear.problem import NEVER, NO_WAY, Problem
@@ -33,11 +33,14 @@ class Frontier:
     """The configurations after the first ``at`` events of a problem; `advance` moves on.
 
     ``needed`` says which operations must be in the order; every other one may be, within its own times. A `copy` may
-    need others, but not more than ``most`` at once.
+    need others, but not more than ``most`` at once. When it is ``late`` there is no work left, whatever was given: how
+    long one step takes is the model's affair, and a crowd's.
     """
 
-    def __init__(self, problem: Problem, needed: Sequence[bool], *, most: int = 0) -> None:
-        self.problem, self.needed = problem, needed
+    def __init__(
+        self, problem: Problem, needed: Sequence[bool], *, late: Callable[[], bool] = lambda: False, most: int = 0
+    ) -> None:
+        self.problem, self.needed, self.late = problem, needed, late
         self.at = 0
         self.empty = False
         """Whether no configuration is left after event ``at``."""
@@ -97,12 +100,12 @@ class Frontier:
     def size(self) -> int:
         """How many situations it holds, about; one with a long vector counts for several."""
         held = self._vectors + (len(self._closing[3]) + len(self._closing[4]) if self._closing else 0)
-        return held * (1 + self._width // LONG)
+        return held * (1 + (self._shift + self._width) // LONG)
 
     def advance(self, until: int, work: int) -> int:
         """Move on until so many events are behind it, or no configuration is left, or the work is used up.
 
-        Returns what is left of ``work``; not positive if it was used up before.
+        Returns what is left of ``work``; not positive if it was used up before, or it is late.
         """
         events = self.problem.events
         while self.at < until and not self.empty:
@@ -203,7 +206,7 @@ class Frontier:
         optional = [(act_of[i], unit, unit, unit) for i, unit in self._spare.items()]
         optional += [(act, unit, mask, count * unit) for act, (unit, mask, count) in self._classes.items() if count]
         legal = self._legal
-        price = 1 + len(optional) // _AT_ONCE
+        price = 1 + (len(changing) + len(optional)) // _AT_ONCE
         while work > 0:
             work -= price
             if not stack:
@@ -211,6 +214,8 @@ class Frontier:
                     break
                 stack.extend(later)
                 later.clear()
+            if self.late():
+                return 0
             key, used = stack.pop()
             work -= len(seen[key]) // _AT_ONCE
             if used not in seen[key]:

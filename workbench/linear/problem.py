@@ -7,6 +7,7 @@ are numbered in the order of their calls.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ NO_WAY = -1
 """Instead of the number of a state: the act cannot follow."""
 UNASKED = -2
 """Nobody has asked the model yet."""
+SITUATION = 500
+"""Bytes that one situation of a search takes, about."""
 NEVER = math.inf
 """When an operation returned that did not."""
 
@@ -32,7 +35,13 @@ class Moves:
         self._numbers: dict[State, int] = {}
         self.after: list[dict[int, int]] = []
         """``after[state][act]`` as far as it was asked."""
+        self._bytes = 0
         self._number(model.initial)
+
+    @property
+    def size(self) -> int:
+        """As much memory as so many situations: each state is kept, and one may be a text of megabytes."""
+        return self._bytes // SITUATION
 
     def step(self, state: int, act: int) -> int:
         found = self.after[state].get(act)
@@ -48,6 +57,7 @@ class Moves:
         if found == len(self.states):
             self.states.append(state)
             self.after.append({})
+            self._bytes += sys.getsizeof(state)
         return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from workbench.linear.frontier import Frontier
-from workbench.linear.problem import Problem
+from workbench.linear.problem import SITUATION, Problem
 from workbench.linear.search import FOUND, NOT_YET, Known, search
 from workbench.linear.sources import from_nowhere
 from workbench.models import State
@@ -20,13 +20,16 @@ _FIRST_TURN = 250
 _STEPS = 3
 _FIRST_STEPS = 200
 """Of the search in the first turn, and eight for every operation: enough for one that never goes wrong for long."""
+_AT_A_TIME = 2_000
+"""Steps of the search after which it looks at the clock."""
 _GROWTH, _LONGEST_TURN = 2, 100_000
 _TO_LOOK = 5_000
 """To find out what an object can have held."""
 _LARGEST = 1_000_000
 """Situations; a frontier that has more gives up, and the search is alone."""
-_CROWD = 2_000_000
-"""Situations of all objects together (about 500 bytes each); whose turn it is when there are more has to forget."""
+_CROWD = 2 * 10**9 // SITUATION
+"""Situations of all objects together; whose turn it is when there are more has to forget, and if its states
+alone are too many, to give up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +41,28 @@ class Race:
     held: tuple[State, ...] = ()
     """States in which it may have been while the operation was open that returned there, if that was found out."""
     undecided: int = 0
-    """Objects without an answer when the time was up."""
+    """Objects without an answer."""
+    too_large: int = 0
+    """Those of them that were given up for their memory; for the others the time was up."""
 
 
 class _Runner:
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, late: Callable[[], bool]) -> None:
         self.problem = problem
-        self.frontier: Frontier | None = Frontier(problem, problem.needed)
+        self._is_late = late
+        self.frontier: Frontier | None = Frontier(problem, problem.needed, late=self.late)
         self.known: Known = {}
-        self.search = search(problem, _FIRST_STEPS + 8 * len(problem), self.known)
+        self.search = search(problem, self.known)
+        next(self.search)
+
+    def late(self) -> bool:
+        """Whether it has to stop: the time is up, or its states alone take too much memory."""
+        return self._is_late() or self.problem.moves.size > _CROWD
 
     @property
     def size(self) -> int:
-        """How many situations both hold, about."""
-        return len(self.known) + (self.frontier.size if self.frontier is not None else 0)
+        """How many situations both hold, about, and what the states take."""
+        return len(self.known) + (self.frontier.size if self.frontier is not None else 0) + self.problem.moves.size
 
     def forget(self) -> None:
         """From here on the search is alone, and remembers nothing of what it has seen."""
@@ -61,13 +72,17 @@ class _Runner:
     def first_turn(self) -> int:
         """What needs no search is looked at first: a value that was seen and that nobody had left there."""
         seen = from_nowhere(self.problem)
-        return self.turn(_FIRST_TURN) if seen is None else self.problem.end[seen]
+        steps = _FIRST_STEPS + 8 * len(self.problem)
+        return self.turn(_FIRST_TURN, steps) if seen is None else self.problem.end[seen]
 
-    def turn(self, work: int) -> int:
-        """`NOT_YET`, `FOUND`, or the position of the event that refutes."""
-        answer = next(self.search) if work == _FIRST_TURN else self.search.send(work * _STEPS)
-        if answer != NOT_YET:
-            return answer
+    def turn(self, work: int, steps: int) -> int:
+        """So much work of the frontier, and so many steps of the search: `NOT_YET`, `FOUND`, or the position of the
+        event that refutes."""
+        while steps > 0 and not self.late():
+            answer = self.search.send(min(steps, _AT_A_TIME))
+            if answer != NOT_YET:
+                return answer
+            steps -= _AT_A_TIME
         frontier = self.frontier
         if frontier is not None:
             left = frontier.advance(len(self.problem.events), work)
@@ -89,8 +104,8 @@ class _Runner:
 
 def race(problems: Iterable[Problem], *, late: Callable[[], bool]) -> Race:
     """Decide all of them, or the first that is refuted, until it is ``late``."""
-    work, crowd = _FIRST_TURN, 0
-    waiting: Iterable[_Runner] = (_Runner(problem) for problem in problems)
+    work, crowd, given_up = _FIRST_TURN, 0, 0
+    waiting: Iterable[_Runner] = (_Runner(problem, late) for problem in problems)
     while True:
         still: list[_Runner] = []
         undecided = 0
@@ -99,16 +114,17 @@ def race(problems: Iterable[Problem], *, late: Callable[[], bool]) -> Race:
                 undecided += 1
                 continue
             crowd -= runner.size if work > _FIRST_TURN else 0
-            answer = runner.turn(work) if work > _FIRST_TURN else runner.first_turn()
+            answer = runner.turn(work, work * _STEPS) if work > _FIRST_TURN else runner.first_turn()
             if answer == NOT_YET:
-                still.append(runner)
                 if crowd + runner.size > _CROWD:
                     runner.forget()
+                if crowd + runner.size > _CROWD:
+                    given_up += 1
+                    continue
+                still.append(runner)
                 crowd += runner.size
             elif answer != FOUND:
                 return Race((runner.problem, answer), runner.held())
-        if undecided:
-            return Race(undecided=undecided + len(still))
-        if not still:
-            return Race()
+        if undecided or not still:
+            return Race(undecided=undecided + len(still) + given_up, too_large=given_up)
         waiting, work = still, min(work * _GROWTH, _LONGEST_TURN)

@@ -31,8 +31,8 @@ _Option = tuple[int, int, int, int]
 """Operations that never return, by act: the unit and the mask of the field that counts them, how many were called."""
 
 
-def search(problem: Problem, steps: int, known: Known | None = None) -> Generator[int, int, None]:
-    """Yield `NOT_YET` after so many steps (each time as many as are sent), and then the answer.
+def search(problem: Problem, known: Known | None = None) -> Generator[int, int, None]:
+    """Yield `NOT_YET` at once and after as many steps as are sent, each time, and then the answer.
 
     What it remembers is in ``known``, which may be cleared while it waits.
     """
@@ -53,6 +53,7 @@ def search(problem: Problem, steps: int, known: Known | None = None) -> Generato
     without = NO_WAY  # the state before the last move, if that was an optional one
     path: list[tuple[int, int, int, int, int, int, int, bool]] = []
     missing, at = so_far, following[0]
+    steps = yield NOT_YET
     for_pure = True  # in a new state the pure acts come first
     while missing:
         steps -= 1

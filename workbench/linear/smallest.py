@@ -26,7 +26,11 @@ _MANY, _HARD = 32, 32
 """Operations that are too many to show where not each is known to be needed; questions too hard to ask more of."""
 
 Refutes = Callable[[Sequence[int]], bool | None]
-"""Whether no legal order holds these operations; ``None``: that was not found out."""
+"""Whether no legal order holds these operations; ``None``: that was not found out. May raise `GivenUp`."""
+
+
+class GivenUp(Exception):
+    """It is late, or too many questions were too hard: no other will be answered."""
 
 
 def fewest(
@@ -37,7 +41,7 @@ def fewest(
 
     Candidates are added from the first on until what is there refutes (where that is, is found by halving): the last
     of them is needed, and nothing after it. (Marques-Silva and others call it the progression algorithm.) ``fix`` is
-    told what all further questions hold, and what some of them hold beside it.
+    told what all further questions hold, and what some of them hold beside it. Who gives up keeps all that is left.
     """
     kept, certain = list(known), True
     left = list(candidates)
@@ -49,17 +53,20 @@ def fewest(
         return bool(answer)
 
     fix(kept, left)
-    while left and not at(0):
-        low, high = 0, 1  # the first `low` do not refute
-        while high < len(left) and not at(high):
-            low, high = high, 2 * high
-        high = min(high, len(left))
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if at(middle) else (middle, high)
-        kept.append(left[high - 1])
-        left = left[: high - 1]
-        fix(kept, left)
+    try:
+        while left and not at(0):
+            low, high = 0, 1  # the first `low` do not refute
+            while high < len(left) and not at(high):
+                low, high = high, 2 * high
+            high = min(high, len(left))
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (low, middle) if at(middle) else (middle, high)
+            kept.append(left[high - 1])
+            left = left[: high - 1]
+            fix(kept, left)
+    except GivenUp:
+        return kept + left, False
     return kept, certain
 
 
@@ -94,12 +101,15 @@ def smallest(problem: Problem, event: int, *, late: Callable[[], bool]) -> Few:
     further = sources(problem, found)
     refutes.fix([], [])
     every = sorted({*found, *further})
-    for one in [*found, *further] if further else []:
-        fewer = [other for other in every if other != one]
-        if one not in sources(problem, fewer):
-            answer = refutes(fewer)
-            every = fewer if answer else every
-            certain = certain and answer is not None
+    try:
+        for one in [*found, *further] if further else []:
+            fewer = [other for other in every if other != one]
+            if one not in sources(problem, fewer):
+                answer = refutes(fewer)
+                every = fewer if answer else every
+                certain = certain and answer is not None
+    except GivenUp:
+        certain = False
     return Few(every, certain)
 
 
@@ -118,7 +128,7 @@ class _Question:
         self.hard = 0
         self.call = {e: at for at, e in enumerate(problem.events) if e >= 0}
         self.fixed: frozenset[int] = frozenset()
-        start = Frontier(problem, self._only(given), most=most_open(problem, problem.needed))
+        start = Frontier(problem, self._only(given), late=late, most=most_open(problem, problem.needed))
         begins = self._begins(candidates)
         self.first = [start, *_gone_through(start, begins[:1] if given else begins)]
         self.starts = self.first
@@ -137,7 +147,7 @@ class _Question:
         if not kept:
             return False
         if self.hard > _HARD or self.late():
-            return None
+            raise GivenUp
         until = 1 + max(map(self.problem.end.__getitem__, kept))
         begin = min((self.call[i] for i in kept if i not in self.fixed), default=until)
         start = next(one for one in reversed(self.starts) if one.at <= begin)
