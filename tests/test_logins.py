@@ -121,7 +121,7 @@ def texts(history):
 
 
 def test_the_first_login_makes_the_user_and_later_ones_bring_it_up_to_date(stack):
-    history = run(stack, Logins(), clients=4, rate_hz=60, duration_s=1)
+    history = run(stack, Logins(), clients=4, rate_hz=16, duration_s=1)
     logins, documents = history.where(kind="login"), history.where(kind="document")
     assert available(logins, at_least=0.9, faults=False).verdict == "held", logins
     assert unique(logins).verdict == "held", unique(logins)
@@ -145,7 +145,7 @@ def test_simultaneous_first_logins_leave_one_user(stack):
 
 
 def test_logins_by_password_find_their_accounts(stack):
-    history = run(stack, Logins(via="password", users=2), clients=3, rate_hz=15, duration_s=1)
+    history = run(stack, Logins(via="password", users=2), clients=4, rate_hz=8, duration_s=1)
     assert unique(history).verdict == "held", unique(history)
     found = matched(history.where(kind="document"), keys=("user-0", "user-1"))
     assert found.verdict == "held", found.text
@@ -155,7 +155,7 @@ def test_logins_by_password_find_their_accounts(stack):
 
 def test_who_never_got_in_is_not_in_the_database(stack):
     faults = in_turn(Misbehave("github", "deny"), Misbehave("github", "garbage"), first_s=0.7, lasting_s=0.5, gap_s=0.2)
-    history = run(stack, Logins(users=100_000), faults=faults, clients=4, rate_hz=60, duration_s=2.4, steady=0.9)
+    history = run(stack, Logins(users=100_000), faults=faults, clients=8, rate_hz=30, duration_s=2.4, steady=0.9)
     logins, documents = history.where(kind="login"), history.where(kind="document")
     assert definite(logins).verdict == "held", definite(logins)
     assert matched(documents, faults=True).verdict == "held", matched(documents)
@@ -188,5 +188,5 @@ def test_what_is_wrong_in_the_database_is_noticed(tmp_path, monkeypatch):
         together = run(stack, Logins(together=True), clients=8, duration_s=0.3)
         assert unique(together).verdict == "refuted", unique(together)
         faults = [between(0.7, 1.2, Misbehave("github", "error"))]
-        half = run(stack, Logins(users=100_000), faults=faults, clients=4, rate_hz=60, duration_s=1.6, steady=0.9)
+        half = run(stack, Logins(users=100_000), faults=faults, clients=8, rate_hz=30, duration_s=1.6, steady=0.9)
         assert matched(half.where(kind="document"), faults=True).verdict == "refuted"
