@@ -78,10 +78,16 @@ def test_an_option_that_is_none_keeps_its_default():
         ("redis", {"appendonly": True}, UsageError, "'yes', 'no'"),
         ("redis", {"appendfsync": "sometimes"}, UsageError, "everysec"),
         ("redis", {"maxmemory_policy": "none"}, UsageError, "noeviction"),
+        ("redis", {"maxmemory": "lots"}, UsageError, "maxmemory is bytes"),
+        ("redis", {"maxmemory": "1\nport 1"}, UsageError, "maxmemory is bytes"),
+        ("redis", {"save": "60"}, UsageError, "pairs of seconds and changes"),
+        ("redis", {"save": 60}, UsageError, "pairs of seconds and changes"),
         ("redis", {"pubsub_buffer": "32mb"}, UsageError, "hard limit, a soft limit and seconds"),
         ("redis", {"pubsub_buffer": 32}, UsageError, "'0 0 0' is unlimited"),
         ("postgres", {"synchronous_commit": "maybe"}, UsageError, "'on', 'off'"),
         ("postgres", {"max_connections": 0}, UsageError, "from 1"),
+        ("postgres", {"max_connections": "9"}, UsageError, "from 1"),
+        ("postgres", {"max_connections": True}, UsageError, "from 1"),
         ("postgres", {"fsync": False}, UsageError, "'on', 'off'"),
         ("mongo", {"sync_on_commit": "yes"}, UsageError, "True or False"),
         ("app", {"deadline_s": 0}, UsageError, "above 0"),
@@ -212,9 +218,10 @@ def test_the_programs_say_their_versions_and_a_stand_in_that_it_is_one(place):
 @pytest.mark.parametrize("name", STORES)
 def test_options_reach_the_server(name, place):
     if name == "redis":
-        running = place("redis", appendonly="no", maxmemory="7mb")
+        running = place("redis", appendonly="no", maxmemory="7mb", save="3600 1 60 100")
         assert not list(running.place.data.glob("append*"))
         assert "7340032" in _redis(running, b"CONFIG", b"GET", b"maxmemory")
+        assert "3600 1 60 100" in _redis(running, b"CONFIG", b"GET", b"save")
     elif name == "postgres":
         running = place("postgres", synchronous_commit="off", max_connections=7)
         with _postgres(running) as session:

@@ -54,7 +54,7 @@ class Postgres:
         one_of("postgres", "fsync", self.fsync, ("on", "off"))
         one_of("postgres", "full_page_writes", self.full_page_writes, ("on", "off"))
         one_of("postgres", "standby", self.standby, ("", "async", "sync"))
-        if not 1 <= self.max_connections <= 10_000:
+        if type(self.max_connections) is not int or not 1 <= self.max_connections <= 10_000:
             raise UsageError(f"postgres: max_connections is from 1 to 10000, not {self.max_connections!r}.")
 
     @property

@@ -37,6 +37,8 @@ exec docker-entrypoint.sh redis-server - << END
 $WORKBENCH_REDIS_CONF
 END"""
 _BUFFER = re.compile(r"\d+([kmg]b?)? \d+([kmg]b?)? \d+", re.IGNORECASE)
+_MEMORY = re.compile(r"\d+([kmg]?b|[kmg])?", re.IGNORECASE)
+_SNAPSHOTS = re.compile(r"(\d+ \d+( \d+ \d+)*)?")
 _NUMBERS = {  # the least and the most of each
     "replicas": (0, 8),
     "sentinels": (0, 9),
@@ -83,6 +85,13 @@ class Redis:
                 "redis: pubsub_buffer is a hard limit, a soft limit and seconds, as in '32mb 8mb 60' "
                 f"('0 0 0' is unlimited), not {self.pubsub_buffer!r}."
             )
+        if not isinstance(self.maxmemory, str) or not _MEMORY.fullmatch(self.maxmemory):
+            raise UsageError(f"redis: maxmemory is bytes, as in '100mb' ('0' is unlimited), not {self.maxmemory!r}.")
+        if not isinstance(self.save, str) or not _SNAPSHOTS.fullmatch(self.save):
+            raise UsageError(
+                "redis: save is pairs of seconds and changes, as in '60 1' or '3600 1 60 100' ('' makes no snapshots), "
+                f"not {self.save!r}."
+            )
         for option, (least, most) in _NUMBERS.items():
             value = getattr(self, option)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -126,7 +135,8 @@ class Redis:
             f"requirepass {place.secrets['password']}",
             f"appendonly {self.appendonly}",
             f"appendfsync {self.appendfsync}",
-            f'save "{self.save}"',
+            'save ""',
+            *(f"save {pair}" for pair in re.findall(r"\d+ \d+", self.save)),  # as one text, Redis 6 overlooks them
             f"maxmemory {self.maxmemory}",
             f"maxmemory-policy {self.maxmemory_policy}",
             f"client-output-buffer-limit pubsub {self.pubsub_buffer}",
