@@ -55,10 +55,9 @@ class Contents:
 
     def resize(self, node: Node, size: int) -> None:
         file = node.open_file()
-        before = os.fstat(file).st_size
-        if size > before:
+        if size > os.fstat(file).st_size:
             self.check_room()
-        self._before(node).remember(file, size, before)
+        self._before(node).remember_cut(file, size)
         os.ftruncate(file, size)
 
     def allocate(self, node: Node, body: memoryview) -> None:

@@ -29,7 +29,17 @@ class Before:
         for block in range(begin // BLOCK, -(-min(end, self.size) // BLOCK)):
             if block not in self.blocks:
                 at = block * BLOCK
-                self.blocks[block] = os.pread(file, min(BLOCK, self.size - at), at)
+                size = min(BLOCK, self.size - at)
+                self.blocks[block] = os.pread(file, size, at).ljust(size, b"\0")  # a hole that was cut off is not there
+
+    def remember_cut(self, file: int, size: int) -> None:
+        """Called before the file is cut to ``size`` bytes. Holes need not be remembered: they are zeros again."""
+        end = size
+        with contextlib.suppress(OSError):  # ENXIO: no more data
+            while True:
+                begin = os.lseek(file, end, os.SEEK_DATA)
+                end = os.lseek(file, begin, os.SEEK_HOLE)
+                self.remember(file, begin, end)
 
     def shrink(self, file: int) -> int:
         """Give back the room that it has taken since, which others may need; how many bytes that are undone."""
