@@ -24,9 +24,11 @@ from workbench import Appends, FailSync, Fill, PowerLoss, Restart, SlowSync, Sta
 from workbench.disks import protocol
 from workbench.disks.requests import Files
 from workbench.errors import NotPossible, ServiceError, UnknownService, UsageError
+from workbench.faults.disks import mend
 from workbench.runtimes.children import keeper
 from workbench.runtimes.disk import Disk
 from workbench.runtimes.folders import new_folder
+from workbench.services.redis import Redis
 from workbench.workloads import Ask
 
 FAULTS = [
@@ -165,6 +167,29 @@ def test_room_that_was_allocated_is_given_back(bench):
     assert (folder / "file").stat().st_size == 100_000
     bench.lose_power()
     assert (folder / "file").read_bytes() == b"here"
+
+
+def test_a_file_full_of_holes_is_cut_at_once_and_comes_back(bench):
+    """Only what is data is remembered: of a larger one the rest would fill the memory."""
+    folder = bench.new_folder()
+    bench.run(
+        folder,
+        """
+        file = os.open("file", os.O_CREAT | os.O_RDWR)
+        for offset in (0, 1 << 24, 1 << 28):
+            os.pwrite(file, b"data", offset)
+        os.fsync(file)
+        os.ftruncate(file, 2)
+        os.pwrite(file, b"new" * 10_000, 1 << 20)
+        os.pwrite(file, b"other", 1 << 24)
+        """,
+    )
+    assert bench.lose_power()["bytes"] < 50_000
+    with (folder / "file").open("rb") as file:
+        assert os.fstat(file.fileno()).st_size == (1 << 28) + 4
+        for offset, there in {0: b"data", 1 << 20: bytes(30_000), 1 << 24: b"data\0", 1 << 28: b"data"}.items():
+            assert os.pread(file.fileno(), len(there), offset) == there
+    (folder / "file").unlink()
 
 
 def test_what_is_written_below_the_disk_counts_as_durable(bench):
@@ -382,13 +407,37 @@ def test_a_service_that_cannot_write_may_end_and_is_started_again(stack, fault):
         before = stack["redis"].pid
         with pytest.raises(redis.RedisError):
             append(stack)
-        assert eventually(lambda: not stack["redis"].alive)
     assert stack["redis"].pid not in (None, before)
     append(stack)
     assert stack.deaths() == []
     with stack.under(PowerLoss("redis")):
         pass
     append(stack)
+
+
+def test_who_is_about_to_give_up_when_its_disk_is_healed_is_waited_for_and_started():
+    class Ending:
+        """It answers nobody, and is gone a moment later."""
+
+        service, paused, expendable = Redis(), False, True
+        moments, started = 3, False
+
+        @property
+        def alive(self):
+            return self.started or self.moments > 0
+
+        def ask(self, timeout_s):
+            self.moments -= 1
+            if not self.started:
+                raise ConnectionError
+
+        def start(self):
+            self.started = self.expendable
+
+    running = Ending()
+    mend(running)
+    assert running.started
+    assert not running.expendable
 
 
 def test_a_kill_does_not_wait_for_a_slow_sync(stack):
@@ -401,13 +450,6 @@ def test_a_kill_does_not_wait_for_a_slow_sync(stack):
         assert time.monotonic() - began < 1
         assert isinstance(writing.exception(), redis.ConnectionError)
     stack["redis"].start()
-
-
-def eventually(condition, within_s=5.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 def test_the_record_says_which_service_had_such_a_disk(stack):

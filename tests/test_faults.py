@@ -8,7 +8,7 @@ import pytest
 
 from workbench import Appends, Stack, available, durable, recovered, run
 from workbench.errors import NotPossible, UnknownService, UsageError
-from workbench.faults import Delay, Kill, Nothing, Partition, Pause, Reset, Stop, Throttle, between
+from workbench.faults import Delay, Kill, Nothing, Partition, Pause, Primary, Reset, Ring, Stop, Throttle, between
 from workbench.services.redis import Redis
 
 FAULTS = [
@@ -98,7 +98,13 @@ def test_nothing_is_a_control_that_breaks_nothing(stack):
     [
         (lambda: Delay("redis", ms=0), UsageError, "ms > 0"),
         (lambda: Delay("redis", ms=5, jitter_ms=6), UsageError, "jitter_ms ≤ ms"),
+        (lambda: Delay("redis", ms="60"), UsageError, "ms='60'"),
+        (lambda: Delay("redis", ms=1.5), UsageError, "whole milliseconds"),
         (lambda: Throttle("redis", kb_per_s=0), UsageError, "cut it off"),
+        (lambda: Throttle("redis", kb_per_s=1.5), UsageError, "whole number of kB/s"),
+        (lambda: Throttle("redis", kb_per_s="9"), UsageError, "kb_per_s='9'"),
+        (lambda: Partition(Primary), UsageError, "is a name"),
+        (lambda: Ring(["a", "b", "c"]), UsageError, "three different members"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(make, error, says):
@@ -111,6 +117,16 @@ def test_a_fault_on_what_is_not_there_names_what_is(stack):
         pass
     with pytest.raises(UnknownService, match="redis"), stack.under(Kill("reddis")):
         pass
+    with pytest.raises(UnknownService, match=r"nobody in this stack is called cleint; did you mean 'client'\?"):
+        stack.inflict(Delay("cleint", "redis"))
+
+
+@pytest.mark.parametrize("make", [Kill, Pause, Delay, Throttle, Reset])
+@pytest.mark.parametrize("service", [3, None, ["redis"], Primary], ids=str)
+def test_what_a_fault_acts_on_is_named_or_known_by_its_role(stack, make, service):
+    for act in (stack.inflict, lambda fault: run(stack, Appends(), faults=[between(1, 2, fault)], duration_s=3)):
+        with pytest.raises(UsageError, match=r'as in Kill\("redis"\), or its role, as in Kill\(primary\); got'):
+            act(make(service))
 
 
 class Deaf(Redis):

@@ -10,9 +10,11 @@ from dataclasses import dataclass, fields
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import eventually
 
 from workbench import (
     Appends,
+    Delay,
     Kill,
     Partition,
     Pause,
@@ -49,6 +51,7 @@ FAULTS = [
     (Kill(primary), "kill redis", "refused"),
     (Stop(Primary("redis")), "stop redis", "refused"),
     (Pause(primary), "pause redis", "unanswered"),
+    (Delay(primary, ms=20), "delay redis", "took"),
     (Restart(primary, after_s=0), "restart redis", "answers in its place"),
     (Restart("redis-2", after_s=0, empty=True), "restart redis-2 empty", "answers in its place"),
 ]
@@ -316,13 +319,6 @@ def follows(stack, name):
 def size(stack, name):
     with call(stack, name) as client:
         return client.dbsize()
-
-
-def eventually(true, *, within_s=15.0):
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)
 
 
 def other_primary(stack, *, than, within_s=15.0):

@@ -34,6 +34,14 @@ def test_a_loss_that_makes_no_sense_is_refused():
     with Stack("redis") as stack:
         with pytest.raises(UnknownService, match="redis-2"):
             run(stack, Appends(), faults=[between(1, 2, Lose("redis", promote="redis-2"))], duration_s=3)
+    with Stack(redis={"replicas": 1}, postgres={"standby": "async"}) as stack:
+        for lost, heir in (("redis", "postgres-2"), ("redis", "redis-2")):  # of another group; promoted by nobody
+            with pytest.raises(UsageError, match=f"{heir} cannot take over from redis"):
+                run(stack, Appends(), faults=[between(1, 2, Lose(lost, promote=heir))], duration_s=3)
+        stack["postgres-2"].promote()
+        with pytest.raises(NotPossible, match="postgres-2, which is to take over, is 'primary'"):
+            stack.inflict(Lose("postgres", promote="postgres-2"))
+        assert all(stack[name].alive for name in stack)
 
 
 def test_without_its_promotion_it_is_not_proven():

@@ -1,6 +1,7 @@
 """The schedule of faults: what it refuses, and what `every` unfolds to."""
 
 import itertools
+import math
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.errors import UsageError
-from workbench.faults import Kill, Nothing, Partition, Pause, between, every, expand, in_turn
+from workbench.faults import Kill, Nothing, Partition, Pause, between, every, expand, flapping, in_turn
 
 
 def test_every_unfolds_until_the_end_and_always_leaves_time_to_recover():
@@ -37,6 +38,9 @@ def test_faults_in_turn_follow_one_another_with_a_gap():
         (lambda: between(1, 2, "kill redis"), "is no fault: it has no method begin, prove, heal"),
         (lambda: between(1, 2, Kill), "Kill is a kind of fault"),
         (lambda: in_turn(Kill("a"), Kill("b"), first_s=1, lasting_s=1, gap_s=-0.5), "gap_s=-0.5"),
+        (lambda: in_turn(Kill("a"), first_s="1", lasting_s=1, gap_s=0), "first_s='1'"),
+        (lambda: flapping(Nothing(), first_s=0, until_s=math.inf, on_s=1, off_s=1), "until_s=inf"),
+        (lambda: every(math.inf, Nothing()), "shorter than its period"),
         (lambda: expand([Nothing()], duration_s=5), "between(…) or every(…)"),
         (lambda: expand([between(3, 9, Nothing())], duration_s=8), "not healed before the run ends"),
         (lambda: expand([between(1, 4, Kill("a")), between(3, 5, Kill("a"))], duration_s=8), "before kill a 1–4 s has"),

@@ -10,22 +10,24 @@ from workbench.faults import links
 from workbench.faults.probes import slower
 
 if TYPE_CHECKING:
-    from workbench.stack import Stack
+    from workbench.stack import Role, Stack
 
 
 @dataclass(frozen=True)
 class Delay:
     """Delay the answers of a service on one link (or all links to it) by ``ms`` ± ``jitter_ms`` milliseconds."""
 
-    one: str
-    other: str = ""
+    one: str | Role
+    other: str | Role = ""
     ms: int = 100
     jitter_ms: int = 0
 
     def __post_init__(self) -> None:
-        if self.ms <= 0 or not 0 <= self.jitter_ms <= self.ms:
+        whole = all(isinstance(ms, int) and not isinstance(ms, bool) for ms in (self.ms, self.jitter_ms))
+        if not whole or self.ms <= 0 or not 0 <= self.jitter_ms <= self.ms:
             raise UsageError(
-                f"A delay needs ms > 0 and 0 ≤ jitter_ms ≤ ms; got ms={self.ms}, jitter_ms={self.jitter_ms}."
+                "A delay is made of whole milliseconds, ms > 0 and 0 ≤ jitter_ms ≤ ms; "
+                f"got ms={self.ms!r}, jitter_ms={self.jitter_ms!r}."
             )
 
     def __str__(self) -> str:

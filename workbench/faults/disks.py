@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from workbench.errors import NotPossible
 from workbench.faults import processes
+from workbench.faults.probes import listens
 
 if TYPE_CHECKING:
     from workbench.runtimes.disk import Disk
     from workbench.stack import Role, Running, Stack
+
+_PATIENCE_S = 10.0
+"""How long a service may take to recover or to give up."""
 
 
 def of(stack: Stack, service: str | Role, verb: str) -> Disk:
@@ -43,7 +48,23 @@ def touched(stack: Stack, service: str | Role, verb: str) -> set[str]:
 
 
 def mend(running: Running) -> None:
-    """After the disk works again: start the service if it has given up meanwhile."""
+    """After the disk works again: start the service if it has given up, and see that it has made up its mind.
+
+    One that is about to end for what the disk did is there a moment longer, and answers nobody; its end is no death.
+    """
+    until = time.monotonic() + _PATIENCE_S
+    while running.alive and not running.paused and not _answers(running) and time.monotonic() < until:
+        time.sleep(0.02)
     if not running.alive:
         running.start()
     running.expendable = False
+
+
+def _answers(running: Running) -> bool:
+    if not listens(running):
+        return True
+    try:
+        running.ask(timeout_s=1.0)
+    except Exception:  # whatever a service makes of what happened to it
+        return False
+    return True

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from workbench.errors import UsageError
+from workbench.errors import UnknownService, UsageError, nearest
+from workbench.faults.processes import check_name
 
 if TYPE_CHECKING:
     from workbench.links import Link
-    from workbench.stack import Stack
+    from workbench.stack import Role, Stack
 
 TOXIC = "fault"
 """Every toxic a fault adds carries this prefix, so that healing removes its own and nothing else."""
@@ -18,20 +19,32 @@ MOST_NAMED = 12
 """A message names so many links at most: a group of six has dozens."""
 
 
-def between(stack: Stack, one: str, other: str) -> list[Link]:
+def between(stack: Stack, one: str | Role, other: str | Role) -> list[Link]:
     """The link between two ends, whichever of them is the service; every link to ``one`` if ``other`` is empty.
 
-    Raises `UsageError` if the stack has no such link.
+    Raises `UsageError` if the stack has no such link, `UnknownService` for a name of nobody.
     """
+    what = f"between {one} and {other}" if other else f"to {one}"
+    check_known(stack, [check_name(name) for name in (one, other) if name != ""], what)
     found = [
         link
         for link in stack.links
         if (not other and link.target == one) or (other and {link.source, link.target} == {one, other})
     ]
     if not found:
-        what = f"between {one} and {other}" if other else f"to {one}"
         raise UsageError(f"There is no link {what} in this stack; there are: {there(stack)}.")
     return found
+
+
+def check_known(stack: Stack, names: Iterable[object], what: str) -> None:
+    """Raise `UnknownService`, with the nearest name, for one that is no service and no group of clients."""
+    known = {*stack, *stack.clients}
+    for name in names:
+        if name not in known:
+            raise UnknownService(
+                f"There is no link {what}: nobody in this stack is called {name}{nearest(str(name), known)} "
+                f"There are: {there(stack)}."
+            )
 
 
 def there(stack: Stack) -> str:
@@ -41,7 +54,7 @@ def there(stack: Stack) -> str:
     return ", ".join(names[:MOST_NAMED]) + more or "none"
 
 
-def touched(stack: Stack, one: str, other: str, toxic: str) -> set[str]:
+def touched(stack: Stack, one: str | Role, other: str | Role, toxic: str) -> set[str]:
     """What a fault holds that acts on links: two of one kind on one link would heal each other."""
     return {f"the {toxic} of {link.source} → {link.target}" for link in between(stack, one, other)}
 
@@ -64,5 +77,5 @@ def each(probe: Callable[[Link], str], links: list[Link]) -> str:
         return "; ".join(pool.map(probe, links))
 
 
-def name(verb: str, one: str, other: str) -> str:
+def name(verb: str, one: str | Role, other: str | Role) -> str:
     return f"{verb} {one}–{other}" if other else f"{verb} {one}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workbench.errors import NotProven, UsageError
+from workbench.errors import NotPossible, NotProven, UsageError
 from workbench.faults import processes
 from workbench.faults.probes import refused
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lose:
-    """SIGKILL a service, remove its data, and promote another in its place. Healing does nothing: it stays lost."""
+    """SIGKILL a service, remove its data, and promote its standby in its place. Healing does nothing: it stays lost."""
 
     service: str | Role
     promote: str
@@ -32,11 +32,20 @@ class Lose:
         return f"loss of {self.service}"
 
     def touches(self, stack: Stack) -> set[str]:
+        lost, heir = processes.of(stack, self.service), processes.of(stack, self.promote)
+        if self.promote not in stack.group(lost.name) or not hasattr(heir.service, "promote"):
+            raise UsageError(f"{self.promote} cannot take over from {lost.name}: it is no standby of it.")
         return processes.touched(stack, self.service) | processes.touched(stack, self.promote)
 
     def begin(self, stack: Stack) -> None:
+        """Raises `NotPossible`, before anything is lost, unless the other one follows now."""
+        self.touches(stack)
         lost = processes.running(stack, self.service, "loss of")
         heir = processes.running(stack, self.promote, "promotion of")
+        if (role := heir.role) != "replica":
+            raise NotPossible(
+                f"{self} is not possible: {self.promote}, which is to take over, is {role or 'silent'!r}."
+            )
         lost.kill()
         lost.forget()
         heir.promote()

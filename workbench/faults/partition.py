@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from workbench.errors import UnknownService, UsageError, nearest
+from workbench.errors import UsageError
 from workbench.faults import cuts, links
 from workbench.faults.probes import unanswered
 from workbench.stack.inflicted import Role
@@ -56,7 +56,7 @@ class Partition:
         if not _names(self.one) or (not _names(self.other) and self.other != ""):
             raise UsageError(f"A side of a partition has at least one name on it; got {self.one!r} and {self.other!r}.")
         for name in (*_names(self.one), *_names(self.other)):
-            if not isinstance(name, str | Role):
+            if not isinstance(name, str | Role) or isinstance(name, type):
                 raise UsageError(f"A side of a partition is a name, or several in a tuple; got {name!r} in it.")
         for name in _names(self.one):
             if name in _names(self.other):
@@ -110,18 +110,12 @@ class Partition:
 
     def _sides(self, stack: Stack) -> tuple[set[str], set[str]]:
         """Who is on the one side, and who on the other."""
-        known = {*stack, *stack.clients}
-        for name in (*_names(self.one), *_names(self.other)):
-            if name not in known:
-                raise UnknownService(
-                    f"There is no link {self._where()}: nobody in this stack is called {name}"
-                    f"{nearest(str(name), known)} There are: {links.there(stack)}."
-                )
+        links.check_known(stack, (*_names(self.one), *_names(self.other)), self._where())
         one = {str(name) for name in _names(self.one)}
         if self.other:
             return one, {str(name) for name in _names(self.other)}
         if isinstance(self.one, tuple):
-            return one, known - one
+            return one, {*stack, *stack.clients} - one
         if self.one in stack.clients:
             return one, {link.target for link in stack.links if link.source == self.one}
         reaching = {link.source for link in stack.links if link.target == self.one}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.errors import NotPossible, UsageError
+from workbench.stack.inflicted import Role
 
 if TYPE_CHECKING:
-    from workbench.stack import Role, Running, Stack
+    from workbench.stack import Running, Stack
 
 
 def of(stack: Stack, service: str | Role) -> Running:
@@ -15,9 +16,18 @@ def of(stack: Stack, service: str | Role) -> Running:
 
     Raises `UnknownService` if the stack has no such service, `UsageError` for a role that nobody was found for.
     """
-    if not isinstance(service, str):
+    return stack[check_name(service)]
+
+
+def check_name(service: object) -> str:
+    """The name of a service. Raises `UsageError` for anything else."""
+    if isinstance(service, str):
+        return service
+    if isinstance(service, Role) and not isinstance(service, type):
         raise UsageError(f"Who the {service} is, is found when a fault begins: use stack.inflict(…) or stack.under(…).")
-    return stack[service]
+    raise UsageError(
+        f'A fault names a service, as in Kill("redis"), or its role, as in Kill(primary); got {service!r}.'
+    )
 
 
 def running(stack: Stack, service: str | Role, verb: str) -> Running:

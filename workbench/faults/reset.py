@@ -9,15 +9,15 @@ from workbench.faults import links
 from workbench.faults.probes import was_reset
 
 if TYPE_CHECKING:
-    from workbench.stack import Stack
+    from workbench.stack import Role, Stack
 
 
 @dataclass(frozen=True)
 class Reset:
     """Reset every connection of one link (or of all links to a service) at its first bytes."""
 
-    one: str
-    other: str = ""
+    one: str | Role
+    other: str | Role = ""
 
     def __str__(self) -> str:
         return links.name("reset", self.one, self.other)

@@ -42,7 +42,7 @@ class Ring:
 
     def __init__(self, *members: str) -> None:
         object.__setattr__(self, "members", members)
-        if len(set(members)) < len(members) or len(members) < 3 or not all(isinstance(one, str) for one in members):
+        if len(members) < 3 or not all(isinstance(one, str) for one in members) or len(set(members)) < len(members):
             raise UsageError(f"A ring is made of three different members or more, by name; got {members!r}.")
 
     def __str__(self) -> str:

@@ -68,8 +68,8 @@ def in_turn(*faults: Fault, first_s: float, lasting_s: float, gap_s: float) -> l
 
     Raises `UsageError` if that is negative, or as `between` does.
     """
-    if not (_are_numbers(gap_s) and gap_s >= 0):
-        raise UsageError(f"Between two faults in turn lie 0 s or more; got gap_s={gap_s!r}.")
+    if not (_are_numbers(first_s, lasting_s, gap_s) and gap_s >= 0):
+        raise UsageError(f"Between two faults in turn lie 0 s or more; got {first_s=}, {lasting_s=}, {gap_s=}.")
     period = lasting_s + gap_s
     begins = [first_s + n * period for n in range(len(faults))]
     return [between(begin, begin + lasting_s, fault) for begin, fault in zip(begins, faults, strict=True)]
@@ -126,4 +126,5 @@ def expand(faults: Iterable[Planned | Repeated], *, duration_s: float) -> list[P
 
 
 def _are_numbers(*values: object) -> bool:
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    """Numbers, and finite ones."""
+    return all(isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in values)

@@ -10,7 +10,7 @@ from workbench.faults import links
 from workbench.faults.probes import slower
 
 if TYPE_CHECKING:
-    from workbench.stack import Stack
+    from workbench.stack import Role, Stack
 
 PROBE_S = 0.2
 """The probe carries as many bytes as should take this long, so that its own round trip does not matter."""
@@ -21,13 +21,16 @@ LARGEST_PROBE = 1_000_000
 class Throttle:
     """Limit one link (or all links to a service) to ``kb_per_s`` kilobytes (1,000 bytes) a second and direction."""
 
-    one: str
-    other: str = ""
+    one: str | Role
+    other: str | Role = ""
     kb_per_s: int = 10
 
     def __post_init__(self) -> None:
-        if self.kb_per_s < 1:
-            raise UsageError(f"A throttle needs at least 1 kB/s; got {self.kb_per_s}. To let nothing pass, cut it off.")
+        if not isinstance(self.kb_per_s, int) or isinstance(self.kb_per_s, bool) or self.kb_per_s < 1:
+            raise UsageError(
+                f"A throttle lets a whole number of kB/s pass, 1 or more; got kb_per_s={self.kb_per_s!r}. "
+                "To let nothing pass, cut it off."
+            )
 
     def __str__(self) -> str:
         return links.name("throttle", self.one, self.other)

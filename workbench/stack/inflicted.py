@@ -136,7 +136,7 @@ def _roles(fault: Any) -> list[Role]:
     """Every role that stands in a field of a fault, once."""
     values = [getattr(fault, one.name) for one in dataclasses.fields(fault)] if _is_data(fault) else []
     flat = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
-    return list(dict.fromkeys(one for one in flat if isinstance(one, Role)))
+    return list(dict.fromkeys(one for one in flat if isinstance(one, Role) and not isinstance(one, type)))
 
 
 def _played_by(fault: Any, players: Mapping[Role, str]) -> Any:
