@@ -17,7 +17,7 @@ from workbench.stack import Stack
 from workbench.workloads import Appends, Ask, Shifts, Transfers
 from workbench.workloads.shifts import NOBODY, SOMEBODY
 from workbench.workloads.sql import Sql, classify
-from workbench.workloads.transfers import MOST, MOST_TRIES
+from workbench.workloads.transfers import MOST, MOST_TRIES, HalfDone
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,26 @@ async def test_what_is_too_much_is_not_moved(stack):
         assert await workload.do(bank, Ask("read")) == {"a0": 9, "a1": 1}
         await workload.close(bank)
         assert bank.closed
+
+
+@played
+async def test_a_transfer_whose_second_transaction_is_refused_is_not_said_to_have_failed(stack):
+    workload = Transfers(how="apart", isolation="repeatable read", accounts=2)
+    shared = await workload.prepare({"postgres": stack.url("postgres")}, "half", [0])
+    bank, other = await workload.connect(shared, 0), await Sql.to(stack.url("postgres"))
+    async with other.transaction():
+        await other.execute("UPDATE transfers_half SET balance = 7 WHERE account = 'a1'")
+        asked = Ask("transfer", "", {"from": "a0", "to": "a1", "amount": 5})
+        moving = asyncio.ensure_future(workload.do(bank, asked))
+        while not await other.execute("SELECT 1 FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - of the server
+            await asyncio.sleep(0.01)
+    with pytest.raises(HalfDone) as raised:
+        await moving
+    assert isinstance(raised.value.__cause__, psycopg.errors.SerializationFailure)
+    assert workload.classify(raised.value) == ("info", "HalfDone")
+    assert await workload.do(bank, Ask("read")) == {"a0": 995, "a1": 7}
+    for session in (bank, other):
+        await session.close()
 
 
 def test_a_transfer_that_is_two_transactions_is_seen_in_its_middle(stack):

@@ -33,6 +33,10 @@ PAUSE_S = 0.032
 """… and rests for a random part of at most so long before it tries again; at first of a sixteenth of that."""
 
 
+class HalfDone(Exception):
+    """The money has left the one account, and has not been seen to come to the other."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Transfers:
     """Clients move money between ``accounts`` accounts in PostgreSQL, each of which begins with ``balance``, in
@@ -47,7 +51,8 @@ class Transfers:
 
     Kinds: ``read`` (value: balance by account) and ``transfer`` (value: ``{"from", "to", "amount"}``, and when it is
     ok ``moved``: nothing where the balance was too low, ``tries``, and where the application computes ``saw``, the two
-    balances that it read). A refused transaction is ``fail``. At the end the first client reads the balances once more.
+    balances that it read). A refused transaction is ``fail``; the second of a transfer ``info``, as the first is done.
+    At the end the first client reads the balances once more.
 
     ``begun`` is the level at which transactions really begin, if it is another one.
     """
@@ -189,7 +194,10 @@ class Bank:
         if not await self._session.execute(self._add, (-amount, source, -amount)):
             return {"moved": 0}
         await asyncio.sleep(APART_S)
-        await self._session.execute(self._add, (amount, sink, amount))
+        try:
+            await self._session.execute(self._add, (amount, sink, amount))
+        except Exception as error:  # also one that has certainly undone this half
+            raise HalfDone from error
         return {"moved": amount}
 
     async def close(self) -> None:
