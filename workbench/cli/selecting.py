@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from workbench.errors import NothingSelected, UsageError, nearest
-from workbench.records import read_json
+from workbench.records import mappings, read_json
 
 TAGS = ("smoke", "auth", "api", "security", "performance", "e2e", "chaos", "load")
 """The vocabulary. A project may have words of its own beside it."""
@@ -98,8 +98,8 @@ def red_in(run: Path) -> dict[str, str]:
     """
     listed = read_json(run / "results.json").get("notebooks")
     if isinstance(listed, list):
-        entries = [entry for entry in listed if isinstance(entry, dict) and entry.get("exit_code") != 0]
-        return {str(entry.get("name")): str(entry.get("notebook") or "") for entry in entries}
+        red = [entry for entry in mappings(listed) if entry.get("exit_code") != 0]
+        return {str(entry.get("name")): str(entry.get("notebook") or "") for entry in red}
     folders = sorted(path for path in run.iterdir() if path.is_dir())
     return {folder.name: "" for folder in folders if not _concluded(read_json(folder / "verdict.json"))}
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from workbench import chain, errors
 from workbench.history import whole
-from workbench.records import read_json, unpromised
+from workbench.records import mappings, read_json, unpromised
 from workbench.redact import Redactor
 
 VERDICT_FILE = "verdict.json"
@@ -100,8 +100,7 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     refuted stays refuted.
     """
     document = read_json(job.folder / VERDICT_FILE)
-    found = document.get("claims")
-    claims = [claim for claim in found if isinstance(claim, dict)] if isinstance(found, list) else []
+    claims = mappings(document.get("claims"))
     concluded = document.get("concluded") is True and (failure is None or failure.ename in _LAST_WORDS)
     if failure is not None:
         code = _code(failure)

@@ -5,6 +5,7 @@ finds: a file that is missing, torn or from another version is left out, and `Ru
 did not come to its conclusion promises nothing: none of its claims is held here, whatever stands in its files.
 """
 
+from workbench.records.facts import mapping, mappings
 from workbench.records.find import find_run, histories_in, is_run_name, runs_in
 from workbench.records.promise import UNTIL_THEN, unpromised
 from workbench.records.read import SCHEMA, claims_in, read_json, read_run, when
@@ -20,6 +21,8 @@ __all__ = [
     "find_run",
     "histories_in",
     "is_run_name",
+    "mapping",
+    "mappings",
     "read_json",
     "read_run",
     "runs_in",

@@ -30,6 +30,11 @@ def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """Those in a list; of anything else none."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
 def _programs(services: Any) -> Iterator[str]:
     """``redis 7.0.15 (embedded)`` of every service of every stack, however they are nested."""
     if isinstance(services, dict):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.history import whole
-from workbench.records.facts import facts, mapping
+from workbench.records.facts import facts, mapping, mappings
 from workbench.records.find import is_run_name
 from workbench.records.promise import unpromised
 from workbench.records.record import Claim, Note, Run
@@ -92,8 +92,8 @@ def _note(folder: Path, entry: Mapping[str, Any], *, reason: str | None) -> Note
     concluded = verdicts.get("concluded", bool(entry) and not reason) is True
     by_hand = reason is None
     reason = ("" if concluded else _NO_END) if reason is None else reason
-    raw = [claim for claim in _list(verdicts.get("claims")) if isinstance(claim, dict)]
-    stated = {str(one.get("name")): one.get("verdict") for one in _list(entry.get("claims")) if isinstance(one, dict)}
+    raw = mappings(verdicts.get("claims"))
+    stated = {str(one.get("name")): one.get("verdict") for one in mappings(entry.get("claims"))}
     cut = not concluded or (bool(reason) and not entry)
     claims = [
         _claim(unpromised(one) if cut or stated.get(str(one.get("name")), "held") != "held" else one) for one in raw
@@ -137,7 +137,7 @@ def _claim(claim: Mapping[str, Any]) -> Claim:
         measured=str(claim.get("text") or "").removeprefix(f"{verdict}: "),
         name=str(claim.get("name") or ""),
         numbers=mapping(claim.get("measured")),
-        counterexample=tuple(one for one in _list(claim.get("counterexample")) if isinstance(one, dict)),
+        counterexample=tuple(mappings(claim.get("counterexample"))),
         not_judged_again=str(claim.get("not_judged_again") or ""),
     )
 
@@ -160,8 +160,7 @@ def _folders_in(folder: Path) -> list[Path]:
 
 def _entries(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """What ``results.json`` says of each notebook, by the name of its folder."""
-    told = [entry for entry in _list(results.get("notebooks")) if isinstance(entry, dict)]
-    return {name: entry for entry in told if (name := _folder_name(entry))}
+    return {name: entry for entry in mappings(results.get("notebooks")) if (name := _folder_name(entry))}
 
 
 def _folder_name(entry: Mapping[str, Any]) -> str:
@@ -178,7 +177,7 @@ def _is_newer(document: Mapping[str, Any]) -> bool:
 def claims_in(folder: Path) -> list[dict[str, Any]]:
     """The claims of a notebook's ``verdict.json`` as they are worth it: without a conclusion nothing is held."""
     verdicts = read_json(folder / "verdict.json")
-    claims = [claim for claim in _list(verdicts.get("claims")) if isinstance(claim, dict)]
+    claims = mappings(verdicts.get("claims"))
     return claims if verdicts.get("concluded") is True else [unpromised(claim) for claim in claims]
 
 

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from workbench.records import Note
 from workbench.report.told import shortened, value
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Names and what is to be said of each: the services with their settings, then the machine, the code, packages."""
+def surroundings(note: Note) -> list[tuple[str, str]]:
+    """Names and what is to be said of each: the services with their settings, then the machine, the code, packages.
 
-    rows: tuple[tuple[str, str], ...]
-
-    @classmethod
-    def of(cls, note: Note) -> Surroundings:
-        """Of a notebook. What is not told, or in another shape, is left out."""
-        try:
-            return cls(tuple(_rows(note.environment)))
-        except (AttributeError, KeyError, TypeError, ValueError):
-            return cls(())
+    What is not told, or in another shape, is left out.
+    """
+    try:
+        return list(_rows(note.environment))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return []
 
 
 def _rows(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

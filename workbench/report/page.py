@@ -8,7 +8,7 @@ from typing import Any
 from workbench.records import Note, Run
 from workbench.redact import Redactor
 from workbench.report import told
-from workbench.report.facts import Surroundings
+from workbench.report.facts import surroundings
 from workbench.report.fit import MOST, fitted
 from workbench.report.logs import Book, collect
 from workbench.report.notebook import Body, render
@@ -52,7 +52,7 @@ def write_notebook(note: Note, *, run: Run) -> Path:
     values = {
         "unreadable": unreadable,
         "faults": told.faults(note.folder, redactor),
-        "surroundings": Surroundings.of(note),
+        "surroundings": surroundings(note),
         "index": None if note.folder.resolve() == run.folder.resolve() else f"../{INDEX}",
         "links": {text: target for text, target in note.links.items() if target != PAGE},
     }

@@ -10,7 +10,7 @@ from typing import Any
 from workbench import __version__, chain
 from workbench.checkers.intervals import clopper_pearson
 from workbench.history import whole
-from workbench.records import read_json
+from workbench.records import mapping, read_json
 from workbench.redact import Redactor
 from workbench.results.load import read_load
 
@@ -93,13 +93,12 @@ def summary(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _entry(run_folder: Path, one: Mapping[str, Any]) -> dict[str, Any]:
     folder = run_folder / str(one["folder"])
-    left_out = read_json(folder / "verdict.json").get("left_out")
     claims = [{key: value for key, value in claim.items() if key != "derivation"} for claim in one["claims"]]
     return {
         **one,
         "tags": list(one.get("tags", ())),
         "claims": claims,
-        "left_out": left_out if isinstance(left_out, dict) else {},
+        "left_out": mapping(read_json(folder / "verdict.json").get("left_out")),
         **read_load(folder),
         "head": chain.head(folder),
     }

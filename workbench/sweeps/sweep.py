@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from workbench.errors import UsageError, nearest
 from workbench.plots import heat
-from workbench.records import claims_in, read_json
+from workbench.records import claims_in, mapping, mappings, read_json
 from workbench.sweeps.finding import finding
 from workbench.sweeps.ledger import SWEEP_FILE
 from workbench.sweeps.matrix import SEED, shown
@@ -61,8 +61,7 @@ class Sweep:
         """Read the folder of a sweep. Raises `UsageError` if there is none in it."""
         place = Path(folder).resolve()
         document = read_json(place / SWEEP_FILE)
-        listed = document.get("cells")
-        entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+        entries = mappings(document.get("cells"))
         if not entries:
             raise UsageError(f"{place} holds no sweep: there is no {SWEEP_FILE} in it, or it lists no cells.")
         found = cls(place, document, tuple(_cell(place, entry) for entry in entries))
@@ -185,8 +184,7 @@ class Sweep:
 
     @property
     def _request(self) -> Mapping[str, Any]:
-        request = self.document.get("request")
-        return request if isinstance(request, dict) else {}
+        return mapping(self.document.get("request"))
 
     def _value(self, cell: Cell, name: str) -> Any:
         """On an axis; what it was not given is the notebook's default, or nothing it has."""
@@ -277,11 +275,5 @@ def _cell(folder: Path, entry: Mapping[str, Any]) -> Cell:
         reason=str(entry.get("reason") or ""),
         seconds=entry.get("seconds"),
         claims={str(claim.get("name")): str(claim.get("verdict")) for claim in claims},
-        measured=dict(_numbers(claims)),
+        measured={str(claim.get("name")): mapping(claim.get("measured")) for claim in claims},
     )
-
-
-def _numbers(claims: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for claim in claims:
-        measured = claim.get("measured")
-        yield str(claim.get("name")), measured if isinstance(measured, dict) else {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Raw, Struct, msgpack
 
-from workbench.records import Note, Run, read_run, when
+from workbench.records import Note, Run, mappings, read_run, when
 from workbench.words import tally, worst
 
 NOTHING = "nothing is recorded in it"
@@ -162,10 +162,10 @@ def _numbers(note: Note) -> Iterator[tuple[str, float]]:
                     continue  # of one fault: the same number again
                 if (value := _number(claim.numbers[name])) is not None:
                     yield key("claim", _cut(claim.name or claim.sentence), name), value
-    doubts = [doubt for claim in _dicts(note.listed.get("claims")) for doubt in _dicts(claim.get("doubts"))]
+    doubts = [doubt for claim in mappings(note.listed.get("claims")) for doubt in mappings(claim.get("doubts"))]
     if any(doubt.get("kind") == "saturated" for doubt in doubts):
         return
-    for load in _dicts(note.listed.get("workloads")):
+    for load in mappings(note.listed.get("workloads")):
         kind, history = _text(load.get("kind")), _text(load.get("history"))
         owner = " · ".join(part for part in (_text(load.get("workload")), kind) if part)
         owner = _cut(owner + (f" ({history})" if history not in ("", "history") else ""))
@@ -215,10 +215,6 @@ def _number(value: Any) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) and abs(number) < _NONSENSE else None
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workbench.records import Note, Run
+from workbench.records import Note, Run, mappings
 from workbench.redact import MASK
 
 _OF_A_CLAIM = ("sentence", "scenarios", "text", "measured", "counterexample", "doubts")
@@ -22,7 +22,7 @@ def claims_of(entry: Mapping[str, Any]) -> dict[str, Mapping[str, Any]] | None:
     """The claims that ``results.json`` states of a notebook, by name; ``None`` if it says nothing of claims."""
     if not isinstance(entry.get("claims"), list):
         return None
-    return {str(one.get("name")): one for one in _dicts(entry, "claims")}
+    return {str(one.get("name")): one for one in mappings(entry.get("claims"))}
 
 
 def told_otherwise(listed: Mapping[str, Any], stored: Mapping[str, Any], *, verdict: str) -> str:
@@ -39,8 +39,8 @@ def told_otherwise(listed: Mapping[str, Any], stored: Mapping[str, Any], *, verd
 
 def contradictions(results: Mapping[str, Any]) -> Iterator[str]:
     """Where ``results.json`` does not follow from itself, a clause each: counts, and promises no claim bears out."""
-    entries = _dicts(results, "notebooks")
-    claims = [claim for entry in entries for claim in _dicts(entry, "claims")]
+    entries = mappings(results.get("notebooks"))
+    claims = [claim for entry in entries for claim in mappings(entry.get("claims"))]
     summary = results.get("summary")
     for word in _COUNTED:
         said = summary.get(word) if isinstance(summary, Mapping) else None
@@ -56,13 +56,8 @@ def contradictions(results: Mapping[str, Any]) -> Iterator[str]:
 
 def promises_more(document: Mapping[str, Any]) -> bool:
     """Whether ``verdict.json``, or an entry of ``results.json``, says held as a whole and not of all its claims."""
-    verdicts = {str(claim.get("verdict")) for claim in _dicts(document, "claims")}
+    verdicts = {str(claim.get("verdict")) for claim in mappings(document.get("claims"))}
     return (document.get("verdict") == "held" or document.get("exit_code") == 0) and not verdicts <= {"held"}
-
-
-def _dicts(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    found = document.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _differs(listed: Any, stored: Any) -> bool:

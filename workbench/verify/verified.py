@@ -14,7 +14,7 @@ from workbench.chain import Break
 from workbench.errors import ClaimRefuted, ClaimUnknown, UsageError
 from workbench.evidence.code import code
 from workbench.history import History
-from workbench.records import Claim, Note, Run, read_json, read_run
+from workbench.records import Claim, Note, Run, mappings, read_json, read_run
 from workbench.verify.judging import Again, judge_again
 from workbench.verify.listed import claims_of, contradictions, entry_of, promises_more, told_otherwise
 from workbench.words import plural
@@ -206,9 +206,7 @@ def verify(folder: Path, *, noted: str = "", watch: Watch | None = None) -> Veri
 
 def _claims(document: Mapping[str, Any], note: Note) -> list[tuple[Mapping[str, Any], Claim]]:
     """Each claim as it stands in its file, and as it is read."""
-    found = document.get("claims")
-    stored = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-    return list(zip(stored, note.claims, strict=False))
+    return list(zip(mappings(document.get("claims")), note.claims, strict=False))
 
 
 def _otherwise(run: Run, note: Note, stored: Mapping[str, Any], claim: Claim) -> str:
