@@ -11,6 +11,7 @@ import typer
 
 from workbench import __version__
 from workbench.cli import comparing, describing, indexing, replaying, scanning, standing, sweeping, verifying
+from workbench.cli.options import BreakProduction, CellTimeout, Expression, Parameters, Tags
 from workbench.cli.pairs import joined, pairs
 from workbench.errors import Interrupted, UsageError, WorkbenchError
 
@@ -55,39 +56,23 @@ def run(
     file: Annotated[
         list[Path] | None, typer.Option("-f", "--file", help="Parameters from a YAML file; may be given again.")
     ] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="One parameter; wins over files. Give it again."),
-    ] = None,
+    parameter: Parameters = None,
     jobs: Annotated[
         int, typer.Option("-n", "--jobs", min=1, help="Notebooks side by side. They share the machine, and it shows.")
     ] = 1,
-    expression: Annotated[
-        str | None,
-        typer.Option("-k", metavar="EXPR", help="Only notebooks that match: 'redis and not soak', 'FLO-02'."),
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option("-t", "--tag", metavar="TAG", help="Only notebooks with this tag; again: with any of them."),
-    ] = None,
+    expression: Expression = None,
+    tag: Tags = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Only what was red in the last run; parameters are those given now.")
     ] = False,
     again: Annotated[
         int, typer.Option("--again", metavar="N", min=0, help="Execute what ends unknown again, at most N times.")
     ] = 0,
-    cell_timeout: Annotated[
-        float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one cell may run.")
-    ] = 600.0,
+    cell_timeout: CellTimeout = 600.0,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the services of notebooks that end red (1, 3, 6) until 'down'.")
     ] = False,
-    break_production: Annotated[
-        bool,
-        typer.Option(
-            "--break-production", help="Faults and load also where the profile says production: true; see its file."
-        ),
-    ] = False,
+    break_production: BreakProduction = False,
 ) -> None:
     """Execute notebooks and say what became of their claims."""
     from workbench.cli.project import Project
@@ -112,12 +97,7 @@ def run(
 
 
 @app.command("list", rich_help_panel=_EXPERIMENTS)
-def list_notebooks(
-    expression: Annotated[str | None, typer.Option("-k", metavar="EXPR", help="Only notebooks that match.")] = None,
-    tag: Annotated[
-        list[str] | None, typer.Option("-t", "--tag", metavar="TAG", help="Only notebooks with this tag.")
-    ] = None,
-) -> None:
+def list_notebooks(expression: Expression = None, tag: Tags = None) -> None:
     """The notebooks of this project and the questions they answer."""
     from workbench.cli.showing import list_all
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import sys
 import time
@@ -18,7 +17,7 @@ from workbench.cli.pairs import without_secrets
 from workbench.cli.project import Notebook, Project
 from workbench.cli.screen import Screen
 from workbench.cli.standing import settle, show_left
-from workbench.errors import UsageError, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.execute.ending import Job, overall
 from workbench.execute.folder import new_run_folder, point_latest
 from workbench.execute.many import execute
@@ -44,12 +43,9 @@ def run_chosen(
 ) -> tuple[dict[str, int], Path]:
     """Execute notebooks with the parameters that are ``chosen`` by their names: exit codes by name, the run's folder.
 
-    ``whence`` says where a notebook is from, where its path does not. Raises `UsageError` for a time-out that is none,
-    `ServiceError` if a parameter asks for containers and there can be none, and `WorkbenchError` if the folder cannot
-    be written.
+    ``whence`` says where a notebook is from, where its path does not. Raises `ServiceError` if a parameter asks for
+    containers and there can be none, and `WorkbenchError` if the folder cannot be written.
     """
-    if not math.isfinite(cell_timeout_s):
-        raise UsageError(f"--cell-timeout is a number of seconds, not {cell_timeout_s}.")
     for parameters in chosen.values():
         try_runtime(parameters.get("runtime", "embedded"), ())
     environment = {**environment, **(kept.environment() if keep else {})}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workbench.cli.options import BreakProduction, CellTimeout, Parameters
 from workbench.cli.pairs import pairs
 from workbench.errors import NothingSelected, ParameterError, UsageError, nearest
 
@@ -21,19 +22,12 @@ _INJECTED = "injected-parameters"
 def replay(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run: its folder, its name in outputs, or 'latest'.")],
     names: Annotated[list[str] | None, typer.Argument(help="Only these of its notebooks.")] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME VALUE", help="One parameter that is to differ."),
-    ] = None,
+    parameter: Parameters = None,
     current: Annotated[
         bool, typer.Option("--current", help="The notebooks as they stand in the project today, not as they were run.")
     ] = False,
-    cell_timeout: Annotated[
-        float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one cell may run.")
-    ] = 600.0,
-    break_production: Annotated[
-        bool, typer.Option("--break-production", help="As for 'run': faults and load also against production.")
-    ] = False,
+    cell_timeout: CellTimeout = 600.0,
+    break_production: BreakProduction = False,
 ) -> None:
     """Run a run's notebooks again: same text, same parameters, same seed, so the same operations and schedule.
 
@@ -85,6 +79,7 @@ def _run(
     from workbench.cli.allowing import allow
     from workbench.cli.executing import run_chosen
     from workbench.parameters import Given, resolve
+    from workbench.records import mapping
 
     declared = {notebook.name: notebook.parameters for notebook in notebooks}
     given = Given("-p", texts, texts=True)
@@ -96,7 +91,7 @@ def _run(
         chosen[notebook.name] |= {name: p.check(note.parameters[name]) for name, p in kept.items()}
         for name in sorted({*note.parameters} - {p.name for p in notebook.parameters}):
             typer.echo(f"{note.name} has no parameter {name} today: what the run gave it is left out.", err=True)
-        told = {**_profile(note)}
+        told = mapping(note.environment.get("profile")).copy()
         told.pop("break_production", None)  # that somebody asked for it then is not asking now
         profile |= told
     environment = allow([("the run that is replayed", profile), ("-p", texts)], asked=break_production)
@@ -164,11 +159,6 @@ def _refuse_masked(note: Note, names: Iterable[str]) -> None:
             raise ParameterError(
                 f"The parameter {name} of {note.name} is a secret, which the run did not keep. Give it: -p {name} VALUE"
             )
-
-
-def _profile(note: Note) -> Mapping[str, Any]:
-    told = note.environment.get("profile")
-    return told if isinstance(told, dict) else {}
 
 
 def _whence(notes: Iterable[Note], project: Project) -> dict[str, str]:

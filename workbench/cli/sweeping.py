@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workbench.cli.options import BreakProduction, CellTimeout
 from workbench.errors import UsageError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -58,18 +58,12 @@ def sweep(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help=f"Do not ask about more than {MANY} cells.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the cells.")] = False,
-    cell_timeout: Annotated[
-        float, typer.Option("--cell-timeout", metavar="SECONDS", min=0.1, help="How long one notebook cell may run.")
-    ] = 600.0,
-    break_production: Annotated[
-        bool, typer.Option("--break-production", help="As for 'run': also where the profile says production: true.")
-    ] = False,
+    cell_timeout: CellTimeout = 600.0,
+    break_production: BreakProduction = False,
 ) -> None:
     """Execute a notebook with every combination of parameters, in parallel, and summarize it in one notebook."""
     if (file is None) == (resume is None):
         raise UsageError("Give the file of a sweep, or --resume with the folder of one: workbench sweep FILE")
-    if not math.isfinite(cell_timeout):
-        raise UsageError(f"--cell-timeout is a number of seconds, not {cell_timeout}.")
     if cluster is not None and workers is not None:
         raise UsageError("Give --workers or --cluster: a cluster has as many workers as it has.")
     from workbench.cli.project import Project
@@ -183,8 +177,8 @@ def _conduct(
 ) -> int:
     from workbench import results
     from workbench.cli.sweep_screen import SweepScreen
+    from workbench.execute.asked import Asked
     from workbench.records import read_run
-    from workbench.sweeps.asked import Asked
     from workbench.sweeps.conduct import conduct
 
     folder = ledger.folder
