@@ -10,7 +10,8 @@ import numpy.typing as npt
 from workbench.checkers.derivation import derived
 from workbench.checkers.finding import Finding, Verdict, merge
 from workbench.checkers.intervals import lower_bound_is_above, more_needed, quantile_ranks, upper_bound_is_below
-from workbench.checkers.judge import INFO, OK, During, chosen, judge, operation, phrase
+from workbench.checkers.judge import During, chosen, judge, operation, phrase
+from workbench.checkers.lateness import at_percent, late_ms
 from workbench.errors import UsageError
 from workbench.history import History
 from workbench.words import plural
@@ -46,23 +47,23 @@ def latency(
     if not given or min(given) <= 0:
         raise UsageError("latency needs at least one positive bound: p50_ms, p95_ms, p99_ms or max_ms.")
 
-    c = history.columns
-    rows = np.flatnonzero(chosen(history, during) & ((c.outcome == OK) | (c.outcome == INFO) | np.isnan(c.returned)))
-    answered = (c.outcome[rows] == OK) & ~np.isnan(c.returned[rows])
-    late_ms = np.where(answered, (c.returned[rows] - c.intended[rows]) * 1e3, np.inf)
+    late = late_ms(history)
+    rows = np.flatnonzero(chosen(history, during) & ~np.isnan(late))
+    late = late[rows]
+    answered = np.isfinite(late)
     if not answered.any():
         return judge(history, "unknown", f"Nothing was answered {phrase(during)}.", measured={"operations": len(rows)})
-    ordered = np.sort(late_ms)
+    ordered = np.sort(late)
     measured: dict[str, Any] = {"operations": len(rows), "unanswered": int(np.count_nonzero(~answered))}
     verdicts: list[Verdict] = []
     parts: list[str] = []
     more = 0
     for quantile, bound in asked.items():
         name, n = f"p{quantile * 100:.0f}", len(ordered)
-        value = ordered[min(int(np.ceil(quantile * n)), n) - 1]
+        value = at_percent(ordered, round(quantile * 100))
         low, high = quantile_ranks(quantile, n, confidence=confidence)
         measured |= {
-            f"{name}_ms": float(value),
+            f"{name}_ms": value,
             f"{name}_ms_low": None if low is None else float(ordered[low]),
             f"{name}_ms_high": None if high is None else float(ordered[high]),
         }
@@ -90,7 +91,7 @@ def latency(
     if verdict == "unknown":
         measured["more_needed"] = more
         text += f"; too few to decide: {more:,} more, all in time, would show it"
-    example = [operation(history, rows[int(np.argmax(late_ms))])] if verdict == "refuted" else []
+    example = [operation(history, rows[int(np.argmax(late))])] if verdict == "refuted" else []
     return judge(
         history,
         verdict,
