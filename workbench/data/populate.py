@@ -16,6 +16,7 @@ from workbench import guard
 from workbench.data import entities
 from workbench.data.entities import STORES, Account, Message, Session, Value, check
 from workbench.errors import ServiceError, UsageError
+from workbench.words import plural
 from workbench.workloads.http import Http, HttpError
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ class Populated:
         rooms = len({message.room for message in self.messages})
         stores = [store for store in STORES if any(value.store == store for value in self.values)]
         parts = [
-            _some(len(self.accounts), "account"),
-            _some(len(self.sessions), "session"),
-            f"{_some(len(self.messages), 'message')} in {_some(rooms, 'room')}" if self.messages else "",
-            f"{_some(len(self.values), 'value')} in {' and '.join(stores)}" if self.values else "",
-            _some(len(self.jobs), "job") if self.jobs else "",
+            plural(len(self.accounts), "account"),
+            plural(len(self.sessions), "session"),
+            f"{plural(len(self.messages), 'message')} in {plural(rooms, 'room')}" if self.messages else "",
+            f"{plural(len(self.values), 'value')} in {' and '.join(stores)}" if self.values else "",
+            plural(len(self.jobs), "job") if self.jobs else "",
         ]
         return f"{', '.join(filter(None, parts))}, made from seed {self.seed} in {self.took_s:.1f} s"
 
@@ -244,7 +245,3 @@ def _grouped(acts: Iterable[tuple[Any, Act]]) -> list[list[Act]]:
     for key, act in acts:
         groups.setdefault(key, []).append(act)
     return list(groups.values())
-
-
-def _some(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
