@@ -17,7 +17,7 @@ from pathlib import Path
 
 from notebook import notebook
 
-from workbench.sweeps.asked import Asked
+from workbench.execute.asked import Asked
 from workbench.sweeps.ledger import Ending
 from workbench.sweeps.local import run_local
 

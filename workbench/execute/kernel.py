@@ -118,15 +118,21 @@ class Kernel:
         return f"kernel process {self.pid}, {state}"
 
 
-def main(runner: int, connection_file: str) -> None:
-    """Be the kernel, for as long as the process ``runner`` lives."""
-    import atexit
+def die_with(parent: int) -> None:
+    """Have this process killed when the thread of its parent that started it ends."""
     import ctypes
 
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG
-    ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)
-    if os.getppid() != runner:  # it died before the line above
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the line above
         os._exit(1)
+
+
+def main(runner: int, connection_file: str) -> None:
+    """Be the kernel, for as long as the process ``runner`` lives."""
+    import atexit
+
+    die_with(runner)
     from ipykernel.kernelapp import IPKernelApp
 
     app: Any = IPKernelApp.instance()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import threading
 import time
 import traceback
@@ -17,6 +16,7 @@ from typing import Any
 
 from workbench import progress
 from workbench.execute import reasons
+from workbench.execute.asked import Asked
 from workbench.execute.ending import Ended, Failure, Job, judge
 from workbench.execute.kernel import Kernel
 from workbench.history.folder import RUN
@@ -41,12 +41,13 @@ def execute(
     On SIGINT, SIGTERM or SIGHUP the cells that run are interrupted, so that they heal and keep their record, and no
     other is begun; a second signal kills. No kernel is left when this returns.
     """
-    live = _Live()
+    asked = Asked()
+    live = _Live(asked)
     tails = [(job, _Tail(_progress_file(job))) for job in jobs]
     tell: Watch = watch or (lambda job, event: None)
     ended: dict[str, Ended] = {}
 
-    with live.signals(), ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="notebook") as pool:
+    with asked, ThreadPoolExecutor(max_workers=parallel, thread_name_prefix="notebook") as pool:
         running = {pool.submit(_run, job, live, cwd=cwd, cell_timeout_s=cell_timeout_s): job for job in jobs}
         while running:
             done, _ = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)
@@ -65,7 +66,7 @@ def execute(
 def _run(job: Job, live: _Live, *, cwd: Path, cell_timeout_s: float) -> tuple[Failure | None, float]:
     """One notebook from beginning to end, in the thread that its kernel lives with; the seconds it took."""
     began = time.monotonic()
-    if live.stopping:
+    if live.asked:
         return Failure("interrupted", "Not started: the run was interrupted before."), 0.0
     try:
         failure = _run_on_kernel(job, live, cwd=cwd, cell_timeout_s=cell_timeout_s)
@@ -118,21 +119,17 @@ def _progress_file(job: Job) -> Path:
 class _Live:
     """The kernels that run now, and whether they should."""
 
-    def __init__(self) -> None:
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
         self._kernels: set[Kernel] = set()
         self._lock = threading.Lock()
         self._since: float | None = None
-        self._signals = 0
-
-    @property
-    def stopping(self) -> bool:
-        return self._signals > 0
 
     @contextlib.contextmanager
     def kernel(self, kernel: Kernel) -> Iterator[None]:
         with self._lock:
             self._kernels.add(kernel)
-        if self.stopping:
+        if self.asked:
             kernel.stop_soon()
         try:
             yield
@@ -141,27 +138,9 @@ class _Live:
             with self._lock:
                 self._kernels.discard(kernel)
 
-    @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
-        """From here on signals end the notebooks, not this process (signals reach the main thread only)."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def on_signal(*_: Any) -> None:
-            self._signals += 1
-
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = [signal.signal(number, on_signal) for number in numbers]
-        try:
-            yield
-        finally:
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
-
     def enforce(self) -> None:
         """Pass signals on: ask at the first, kill at the second or when patience ends."""
-        if not self.stopping:
+        if not self.asked:
             return
         with self._lock:
             kernels = list(self._kernels)
@@ -169,7 +148,7 @@ class _Live:
             self._since = time.monotonic()
             for kernel in kernels:
                 kernel.stop_soon()
-        elif self._signals > 1 or time.monotonic() - self._since > PATIENCE_S:
+        elif self.asked.times > 1 or time.monotonic() - self._since > PATIENCE_S:
             for kernel in kernels:
                 kernel.kill()
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from workbench import cluster
 from workbench.errors import ServiceError, UsageError
-from workbench.sweeps.asked import Asked
+from workbench.execute.asked import Asked
 from workbench.sweeps.ledger import Ending
 from workbench.sweeps.local import Task, Tell, settle
 from workbench.sweeps.packing import unpack

@@ -18,11 +18,11 @@ from typing import Any
 from workbench import chain, results, trends
 from workbench.chain.files import DERIVED
 from workbench.errors import NotebookError, UsageError
+from workbench.execute.asked import Asked
 from workbench.execute.ending import overall
 from workbench.execute.folder import new_run_folder, point_latest
 from workbench.records import claims_in, read_json
 from workbench.redact import MASK, is_secret_name
-from workbench.sweeps.asked import Asked
 from workbench.sweeps.ledger import SWEEP_FILE, Ending, Ledger
 from workbench.sweeps.local import Task, Tell
 from workbench.sweeps.matrix import Cell, shown

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from workbench.execute.asked import Asked
 from workbench.execute.ending import Failure, Job, judge
 from workbench.redact import Redactor
-from workbench.sweeps.asked import Asked
 from workbench.sweeps.hand import Hand
 from workbench.sweeps.ledger import Ending, State
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from workbench.sweeps.asked import Asked
+from workbench.execute.asked import Asked
 from workbench.sweeps.local import Task, Tell, run_local
 
 

@@ -7,7 +7,6 @@ it has had nothing to do for a while.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import select
@@ -15,6 +14,8 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any
+
+from workbench.execute.kernel import die_with
 
 ENOUGH = 50
 """After so many cells it ends: a kernel's secrets are remembered, and it gets no faster with them."""
@@ -45,10 +46,7 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
 
 def main(owner: int, idle_s: float) -> None:
     """Be a worker of process ``owner``."""
-    set_parent_death_signal = 1  # PR_SET_PDEATHSIG
-    ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGKILL)
-    if os.getppid() != owner:  # it died before the line above
-        os._exit(1)
+    die_with(owner)
     answers = os.dup(1)
     os.dup2(2, 1)  # what anything prints is no answer
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,22 +1,25 @@
-"""Whether a sweep was asked to end: signals are counted, not obeyed at once."""
+"""Whether a runner was asked to end: signals are counted, not obeyed at once."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from types import TracebackType
 from typing import Any
 
 
 class Asked:
-    """While the ``with`` lasts (in the main thread), SIGINT, SIGTERM and SIGHUP end cells, not this process."""
+    """While the ``with`` lasts, SIGINT, SIGTERM and SIGHUP end notebooks, not this process. (Only in the main thread:
+    no other is sent signals.)"""
 
     def __init__(self) -> None:
         self.times = 0
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Asked:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._before[number] = signal.signal(number, self._count)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                self._before[number] = signal.signal(number, self._count)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
