@@ -11,6 +11,7 @@ from workbench import Evidence, chain
 from workbench.checkers import Finding, durable
 from workbench.errors import ClaimRefuted, ClaimUnknown, ServiceExited, UsageError, WorkbenchError
 from workbench.evidence import Claim, surroundings
+from workbench.execute.ending import Failure, Job, judge
 from workbench.history import Doubt
 
 HELD = durable(of(append(1, 1), read([1], 6)))
@@ -320,3 +321,36 @@ def test_someone_who_works_may_decide_again_and_state_again(outputs):
 def test_a_scenario_may_have_digits_in_its_name():
     claim = Claim.stated("login", "E2E-01, FLO-02: It goes on.")
     assert (claim.scenarios, claim.sentence) == (("E2E-01", "FLO-02"), "It goes on.")
+
+
+@pytest.mark.parametrize(("ename", "shown"), [("KeyError", "unknown"), ("ClaimRefuted", "held")])
+def test_the_table_in_a_notebook_that_broke_off_says_what_the_record_says(evidence, folder, ename, shown):
+    evidence.decide(durable=HELD, back=REFUTED)
+    if ename == "ClaimRefuted":
+        with pytest.raises(ClaimRefuted):
+            evidence.conclude()
+    bundle = {"text/html": evidence._repr_html_().splitlines(keepends=True), "text/plain": repr(evidence)}
+    other = {"text/html": ["<b>held</b>"]}
+    outputs = [{"output_type": "display_data", "metadata": {}, "data": data} for data in (bundle, other)]
+    executed = {"cells": [{"cell_type": "markdown"}, {"cell_type": "code", "outputs": outputs}, 7], "nbformat": 4}
+    (folder / "notebook.ipynb").write_text(json.dumps(executed))
+    judge(Job("run", folder / "notebook.ipynb", folder), Failure("exception", "Why.", ename), seconds=1)
+    table, beside = json.loads((folder / "notebook.ipynb").read_text())["cells"][1]["outputs"]
+    html = "".join(table["data"]["text/html"])
+    assert f"1 refuted · 1 {shown}" in html
+    assert ("Held until then: " in html) == (shown == "unknown")
+    assert f" {shown} " in table["data"]["text/plain"]
+    assert beside["data"] == other
+    assert chain.check(folder) == []
+
+
+@pytest.mark.parametrize("odd", [{"scenarios": 7}, {"sentence": None, "text": []}, {"name": {}}])
+def test_a_record_of_whatever_form_settles_the_table(folder, odd):
+    folder.mkdir()
+    (folder / "verdict.json").write_text(
+        json.dumps({"claims": [{"verdict": "held", **odd}], "notes": 3, "left_out": 3})
+    )
+    data = {"text/html": '<div role="status" aria-label="1 claims: 1 held">', "text/plain": 7}
+    (folder / "notebook.ipynb").write_text(json.dumps({"cells": [{"outputs": [{"data": data}, {"data": 3}, 4]}]}))
+    judge(Job("run", folder / "notebook.ipynb", folder), None, seconds=1)
+    assert "1 unknown" in (folder / "notebook.ipynb").read_text()

@@ -9,6 +9,9 @@ from workbench.checkers.finding import SHAPES, badge, lines
 from workbench.evidence.claims import Claim
 from workbench.words import by_reason, plural, tally
 
+BEGINS = '<div role="status" aria-label='
+"""The table as HTML, by which it is known in an executed notebook."""
+
 _CELL = "text-align:left;vertical-align:top;padding:7px 16px 7px 0;border:0;white-space:normal;line-height:1.45"
 _RULE = "border-top:1px solid rgba(128,128,128,.35)"
 
@@ -52,7 +55,7 @@ def as_html(claims: Sequence[Claim], *, left_out: Mapping[str, str], notes: Sequ
         for head in ("verdict", "claim", "measured")
     )
     return (
-        f'<div role="status" aria-label="{len(claims)} claims: {summary(claims)}">'
+        f'{BEGINS}"{len(claims)} claims: {summary(claims)}">'
         '<table style="border-collapse:collapse;width:100%;table-layout:fixed;margin:4px 0;font-size:100%">'
         '<colgroup><col style="width:9.6em"><col style="width:46%"><col></colgroup>'
         f'<thead><tr style="background:none">{heads}</tr></thead>'

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workbench import chain, errors
+from workbench.execute.shown import settle_table
 from workbench.history import whole
 from workbench.records import mappings, read_json, unpromised
 from workbench.redact import Redactor
@@ -133,6 +134,8 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     ended = Ended(job, verdict, code, reason, tuple(claims), seconds)
     try:
         whole.write_json(job.folder / VERDICT_FILE, document)
+        if not concluded:
+            settle_table(job.folder / "notebook.ipynb", document)
         chain.write(job.folder)
     except OSError as error:
         return _not_kept(ended, error)
