@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import waiting
 from websockets.sync.client import ClientConnection, connect
 
 from workbench.runtimes.children import Child, keeper
@@ -28,7 +29,7 @@ class App:
         self.password = secrets.token_urlsafe(12)
         self.email = f"{secrets.token_hex(6)}@example.com"
         self._token = ""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while not (lines := [line for line in self.lines() if line.get("message") == "listening"]):
             assert child.alive and time.monotonic() < until, log.read_text()
             time.sleep(0.01)
@@ -114,12 +115,8 @@ def app(log: Path, **environment: str) -> Iterator[App]:
 def eventually(true, *, within_s: float = 5.0) -> float:
     """Wait until something holds; how many seconds it took. An error of the connection counts as not yet."""
     began = time.monotonic()
-    while True:
-        with contextlib.suppress(httpx.TransportError):
-            if true():
-                return time.monotonic() - began
-        assert time.monotonic() - began < within_s, f"not within {within_s} s"
-        time.sleep(0.02)
+    waiting.eventually(true, within_s=within_s, but=(httpx.TransportError,))
+    return time.monotonic() - began
 
 
 def timed(call):

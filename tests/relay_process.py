@@ -8,8 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psutil
 from hypothesis import strategies as st
@@ -161,16 +160,6 @@ def refused(answer, status, text):
     assert (code, error["status"], kind) == (status, status, "text/plain; charset=utf-8")
     assert error["error"].startswith(text), error
     assert body.endswith("}\n")
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    """Whether a condition comes true in time."""
-    until = time.monotonic() + PATIENCE_S
-    while not true():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def listener(links: Links) -> psutil.Process:

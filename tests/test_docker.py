@@ -3,13 +3,13 @@
 import os
 import signal
 import threading
-import time
 import urllib.error
 import urllib.request
 
 import containers
 import pytest
 import redis
+from waiting import eventually
 
 from workbench import Image, Partition, Stack, System
 from workbench.errors import ServiceError
@@ -38,13 +38,6 @@ def get(stack, path):
             return answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.read().decode()
-
-
-def eventually(condition, within_s=10.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_a_service_is_a_container_and_says_so(stack):

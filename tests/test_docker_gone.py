@@ -56,7 +56,7 @@ def wait_for(process, word):
 
 def left_of(process, folder):
     """What is there of it 3 s after its end at most."""
-    deadline = time.monotonic() + leftovers.PATIENCE_S
+    deadline = time.monotonic() + leftovers.patience_s()
     while (found := containers.of_pid(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return [*found, *leftovers.left(f"WORKBENCH_RUN={folder}", process.pid)]

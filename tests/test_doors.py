@@ -15,13 +15,13 @@ from relay_process import (
     WITHOUT_DOORS,
     Upstream,
     ask,
-    eventually,
     exchange,
     read,
     refused,
     running,
     silent,
 )
+from waiting import eventually
 
 from workbench.errors import LinkError, UsageError
 from workbench.links import Links

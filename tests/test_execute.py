@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import eventually
 
 from workbench import chain
 from workbench.errors import WorkbenchError
@@ -42,15 +43,6 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
-
-
-def eventually(what, *, within_s: float = 20.0):
-    end = time.monotonic() + within_s
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
 
 
 def test_a_notebook_whose_claims_hold_ends_with_0_and_gets_its_parameters(tmp_path):

@@ -14,6 +14,7 @@ from typing import ClassVar
 import pytest
 from recite import Recite
 from relay_process import WITHOUT_DOORS
+from waiting import eventually
 
 from workbench.errors import NotPossible, NotReady, ServiceExited, UnknownService, UsageError
 from workbench.history.folder import run_folder
@@ -41,13 +42,6 @@ def stack(tmp_path_factory):
         lone = {"service": "redis", "replicas": 1, "appendonly": "no"}
         with Stack("app", redis=QUICK, lone=lone, clients=("client", "minority")) as stack:
             yield stack
-
-
-def eventually(condition, within_s=15.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def call(stack, name, *words, through="client"):

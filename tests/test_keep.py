@@ -4,11 +4,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import leftovers
 import pytest
 import redis
+from waiting import eventually
 
 from workbench.cli import call
 from workbench.runtimes import outliving, states
@@ -54,13 +54,6 @@ def project(tmp_path, monkeypatch):
     yield tmp_path
     assert call(["down", "--all"]) == 0
     assert list((tmp_path / "state" / "standing").iterdir()) == []
-
-
-def eventually(condition, within_s=30.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def test_what_red_notebooks_leave_is_there_until_down(project, capfd):

@@ -5,7 +5,8 @@ import socket
 
 import psutil
 import pytest
-from relay_process import Upstream, ask, connected, dial, eventually, linked, listener, read, refused, running
+from relay_process import Upstream, ask, connected, dial, linked, listener, read, refused, running
+from waiting import eventually
 
 
 @pytest.fixture(scope="module")

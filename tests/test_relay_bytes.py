@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from relay_process import PIECES, connected, dial, eventually, exchange, linked, listener, read, read_all, running
+from relay_process import PIECES, connected, dial, exchange, linked, listener, read, read_all, running
+from waiting import eventually
 
 from workbench.links.address import Address
 

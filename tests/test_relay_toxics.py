@@ -4,7 +4,8 @@ import socket
 import time
 
 import pytest
-from relay_process import connected, dial, eventually, linked, read, read_all, running, silent
+from relay_process import connected, dial, linked, read, read_all, running, silent
+from waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,13 @@ import json
 import os
 import signal
 import socket
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from recite import Recite
+from waiting import eventually
 
 from workbench.errors import ServiceError, ServiceExited, UnknownService, UsageError
 from workbench.faults import Kill, Partition
@@ -27,13 +27,6 @@ def stack(tmp_path_factory):
         with Stack("redis", "app", clients=("client", "subscriber")) as stack:
             stack["app"].scale(3)
             yield stack
-
-
-def eventually(condition, within_s=5.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 def ends(stack):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from waiting import eventually
 
 from workbench.errors import (
     FaultError,
@@ -34,13 +35,6 @@ from workbench.stack import Stack
 def stack():
     with Stack("redis", cache=Redis(appendonly="no")) as stack:
         yield stack
-
-
-def eventually(condition, within_s=5.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 # --- what is asked for
@@ -175,7 +169,7 @@ def test_a_circle_is_named():
 
 
 def test_when_one_service_fails_nothing_is_left():
-    stack = Stack(redis=None, bad=Redis(maxmemory="much"))
+    stack = Stack(redis=None, bad=Redis(maxmemory=f"{10**30}gb"))
     with pytest.raises(ServiceExited, match="maxmemory"):
         stack.start()
     assert not stack["redis"].alive
@@ -284,7 +278,7 @@ def test_stop_leaves_nothing_and_may_be_called_twice():
     assert folder.exists()
     stack.stop()
     stack.stop()
-    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+    assert eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), within_s=5)
     assert not folder.exists()
     for port in (redis.port, link.port):
         with pytest.raises(ConnectionRefusedError):

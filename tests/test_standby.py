@@ -5,6 +5,7 @@ import time
 
 import psycopg
 import pytest
+from waiting import eventually
 
 from workbench import Kill, Partition, Restart, Stack
 from workbench.errors import NotPossible, UsageError
@@ -35,14 +36,6 @@ def write(stack, name, table, values):
     with connect(stack, name) as connection:
         for value in values:
             connection.execute(f"INSERT INTO {table} VALUES ({value})")
-
-
-def eventually(true, *, within_s=10.0):
-    """Something that takes its time, and less than this on a busy machine."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.01)
 
 
 def make_table(stack, table):

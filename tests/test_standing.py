@@ -8,7 +8,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +16,7 @@ import psycopg
 import pytest
 import redis
 from pymongo import MongoClient
+from waiting import eventually
 
 from workbench import Appends, Kill, Pause, Restart, Unplug, between, durable, run
 from workbench.cli import call
@@ -49,13 +49,6 @@ def shop(state):
     standing, new = calls.up("shop", ALL, runtime="embedded")
     assert new
     return standing
-
-
-def eventually(condition, within_s=5.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def databases(shop):
@@ -224,7 +217,7 @@ def test_nothing_is_left_of_a_borrower_that_is_killed_and_what_it_broke_is_mende
     assert len(list(shop.folder.glob("logs/*.log"))) == 4
     kill(borrower)
     url = shop.about["services"]["postgres"]["url"]
-    assert eventually(lambda: databases(shop) == [])
+    assert eventually(lambda: databases(shop) == [], within_s=5)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
     with Stack("redis", reuse=True) as stack:
@@ -238,7 +231,7 @@ def test_a_fork_that_outlives_its_borrower_does_not_hold_the_lease(shop):
         children = descendants(borrower.pid)
         borrower.kill()
         borrower.wait()
-        assert eventually(lambda: databases(shop) == [])
+        assert eventually(lambda: databases(shop) == [], within_s=5)
     finally:
         for child in filter(leftovers.alive, children):
             os.kill(child, signal.SIGKILL)
@@ -367,10 +360,10 @@ def test_an_up_that_is_killed_leaves_it_coming_up(state):
     command = subprocess.Popen(
         [sys.executable, "-m", "workbench", "up", "redis", "--name", "orphan"], env=env, stdout=subprocess.DEVNULL
     )
-    assert eventually(lambda: states.find("orphan") is not None, within_s=20)
+    assert eventually(lambda: states.find("orphan") is not None)
     command.kill()
     command.wait()
-    assert eventually(lambda: states.find("orphan").ready, within_s=20)
+    assert eventually(lambda: states.find("orphan").ready)
     assert [one.name for one in calls.down("orphan")] == ["orphan"]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import leftovers
 import pytest
+from waiting import eventually
 
 from workbench.errors import ServiceError
 from workbench.runtimes.children import keeper
@@ -24,13 +25,6 @@ DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime
 
 def python(code, **options):
     return keeper().spawn([sys.executable, "-I", "-S", "-c", code], **options)
-
-
-def eventually(condition, within_s=5.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 def test_the_end_of_a_child_is_told_with_its_code_and_time():
@@ -58,7 +52,7 @@ def test_a_start_that_is_interrupted_leaves_nothing():
         signal.signal(signal.SIGALRM, before)
         goes_on.join()
     python("").wait(5)  # by now that other one would be there
-    assert eventually(lambda: not sleeping("31.4159"))
+    assert eventually(lambda: not sleeping("31.4159"), within_s=5)
 
 
 def sleeping(how_long):
@@ -180,7 +174,7 @@ def test_a_killed_supervisor_takes_its_children_along_and_is_replaced():
     child = gone.spawn(["sleep", "300"])
     os.kill(gone.pid, signal.SIGKILL)
     assert child.wait(5) == -signal.SIGKILL
-    assert eventually(lambda: not Path(f"/proc/{child.pid}").exists())
+    assert eventually(lambda: not Path(f"/proc/{child.pid}").exists(), within_s=5)
     assert eventually(lambda: bool(gone.ended))
     with pytest.raises(ServiceError, match="the supervisor is gone"):
         gone.spawn(["true"])

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import eventually
 
 from workbench import chain, cli, schemas
 from workbench.errors import NothingSelected, ParameterError, UsageError, WorkbenchError
@@ -294,7 +295,7 @@ def test_whatever_ends_costs_what_it_ran_and_what_has_no_ending_is_run_again(pro
     with (project / "told").open("w") as told:
         runner = subprocess.Popen([WORKBENCH, "sweep", file, "-n", "1"], stdout=told)
     run = project / "outputs/latest"
-    until(lambda: run.exists() and states(project, waits) == ["running"])
+    eventually(lambda: run.exists() and states(project, waits) == ["running"])
     assert cli.call(["sweep", "--resume", "latest"]) == 4
     assert "is being run by another process" in capsys.readouterr().err
     runner.kill()
@@ -306,10 +307,10 @@ def test_whatever_ends_costs_what_it_ran_and_what_has_no_ending_is_run_again(pro
     }
     assert "SIGKILL" in before["cell-how=kills"]["reason"]
     assert "▲ unknown cell-how=kills" in (project / "told").read_text()
-    until(lambda: not processes(project), within_s=3)
+    eventually(lambda: not processes(project), within_s=3)
 
     again = subprocess.Popen([WORKBENCH, "sweep", "--resume", "latest", "-n", "1"], stdout=subprocess.PIPE, text=True)
-    until(lambda: states(project, "cell-how=kills", waits) == ["concluded", "running"])
+    eventually(lambda: states(project, "cell-how=kills", waits) == ["concluded", "running"])
     time.sleep(1)  # into the cell that waits
     again.send_signal(signal.SIGINT)
     shown, _ = again.communicate(timeout=30)
@@ -387,10 +388,3 @@ def processes(project):
             except OSError:
                 continue
     return found
-
-
-def until(there, *, within_s=40):
-    end = time.monotonic() + within_s
-    while not there():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)

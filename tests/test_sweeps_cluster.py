@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from dask_cluster import cluster
-from test_sweeps import NOTEBOOKS, SAME, WORKBENCH, command, ledger, processes, states, until
+from test_sweeps import NOTEBOOKS, SAME, WORKBENCH, command, ledger, processes, states
+from waiting import eventually
 
 from workbench import chain, cli
 from workbench.cluster import connect
@@ -91,10 +92,10 @@ def test_workers_and_a_scheduler_that_vanish_cost_what_ran_on_them(dask, project
     runner = subprocess.Popen(
         [WORKBENCH, "sweep", file, "--cluster", dask.address], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    until(lambda: (project / "outputs/latest").exists() and states(project)[:2] == ["running", "running"])
+    eventually(lambda: (project / "outputs/latest").exists() and states(project)[:2] == ["running", "running"])
     dask.kill("two")
-    until(lambda: "broke" in states(project) and states(project).count("concluded") >= 1)
-    until(lambda: "running" in states(project))
+    eventually(lambda: "broke" in states(project) and states(project).count("concluded") >= 1)
+    eventually(lambda: "running" in states(project))
     dask.kill("scheduler")
     shown, wrong = runner.communicate(timeout=60)
     assert runner.returncode == 3, shown + wrong
@@ -107,4 +108,4 @@ def test_workers_and_a_scheduler_that_vanish_cost_what_ran_on_them(dask, project
     results = json.loads((project / "outputs/latest/results.json").read_text())
     assert results["summary"]["notebooks"] == 4
     assert results["summary"]["broke_off"] == sum(c["state"] != "concluded" for c in entries)
-    until(lambda: not processes(project), within_s=20)
+    eventually(lambda: not processes(project), within_s=20)
