@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 UNTIL_THEN = "Held until then: "
+"""How the text of a claim begins that was decided as held in a notebook that did not conclude."""
 
 
 def unpromised(claim: Mapping[str, Any]) -> dict[str, Any]:

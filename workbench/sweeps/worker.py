@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
     """Execute one cell; everything that it leaves is in its folder, which is there afterwards in any case."""
     from workbench.execute.ending import Job
     from workbench.execute.many import execute
+    from workbench.sweeps.ledger import Ending, State
 
     folder = Path(task["folder"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,15 +35,8 @@ def work(task: dict[str, Any]) -> dict[str, Any]:
     notebook.write_text(task["text"])
     job = Job(task["id"], notebook, folder, task["parameters"], title=task["title"], environment=task["environment"])
     ended = execute([job], cwd=Path(task["cwd"] or folder), cell_timeout_s=task["cell_timeout_s"])[0]
-    state = "concluded" if not ended.reason else "interrupted" if ended.exit_code == 2 else "broke"
-    return {
-        "id": ended.job.name,
-        "state": state,
-        "verdict": ended.verdict,
-        "exit_code": ended.exit_code,
-        "reason": ended.reason,
-        "seconds": ended.seconds,
-    }
+    state: State = "concluded" if not ended.reason else "interrupted" if ended.exit_code == 2 else "broke"
+    return asdict(Ending(task["id"], state, ended.verdict, ended.exit_code, ended.reason, ended.seconds))
 
 
 def main(owner: int, idle_s: float) -> None:

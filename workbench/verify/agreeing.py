@@ -13,13 +13,12 @@ from typing import Any
 
 from workbench.checkers import Finding
 from workbench.evidence.claims import decided
+from workbench.records import UNTIL_THEN
 from workbench.redact import MASK
 
 _BY_THE_CLOCK = ("seconds",)
 _CUT_SHORT = ("algorithms", "smallest", "undecided")
 _OUT_OF_TIME = "could not be decided within"
-HELD_UNTIL_THEN = "Held until then"
-"""How the text of a claim begins that was decided as held in a notebook that did not conclude."""
 _NAMED = 3
 _NOTHING = object()
 
@@ -27,7 +26,7 @@ _NOTHING = object()
 def settled(claim: Mapping[str, Any], finding: Finding) -> bool:
     """Whether the claim had been decided as held, as it is found here, before its notebook broke off."""
     text = str(claim.get("text", ""))
-    return claim.get("verdict") == "unknown" and finding.verdict == "held" and text.startswith(HELD_UNTIL_THEN)
+    return claim.get("verdict") == "unknown" and finding.verdict == "held" and text.startswith(UNTIL_THEN)
 
 
 def ran_out_of_time(claim: Mapping[str, Any], finding: Finding) -> bool:
