@@ -28,6 +28,13 @@ class Manager:
     def is_alive(self) -> bool:
         return self._kernel.alive
 
+    def shutdown_kernel(self, *, now: bool = False) -> None:
+        """Asked where it never answered: there is nobody to say goodbye to."""
+        self._kernel.kill()
+
+    def cleanup_resources(self) -> None:
+        """It leaves nothing: see `workbench.execute.kernel`."""
+
 
 class Channels(AsyncKernelClient):
     """The connection to a kernel; whether it lives is asked of the process, not guessed from heartbeats."""

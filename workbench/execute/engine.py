@@ -54,6 +54,8 @@ def run_notebook(job: Job, kernel: Kernel, *, cell_timeout_s: float, ear: Ear, t
     except _Ended as ended:
         return ended.failure
     except RuntimeError as error:  # of the client: the kernel never answered
+        if kernel.stopping:
+            return reasons.interrupted(where="the first moments of its kernel")
         return reasons.died(kernel, where=f"its first moments ({error})")
     finally:
         try:
