@@ -134,6 +134,14 @@ def test_what_is_printed_is_not_taken_for_markup(check):
     assert "'[red]x[/]'" in shown
 
 
+def test_what_a_record_says_to_the_terminal_is_not_said(check):
+    pair = '{:type :%s, :f :read, :value %s, :key "a\\u001b[2J\\nb", :process 0}\n'
+    code, shown = check(pair % ("invoke", "nil") + pair % ("ok", 3), "--model", "register")
+    assert code == 1
+    assert "\x1b" not in shown
+    assert "explains" in shown and shown.count("a\\x1b[2J\\nb") == 2
+
+
 def test_a_history_of_another_clock_is_refused_by_the_checker():
     from workbench.checkers import linearizable
     from workbench.errors import UsageError

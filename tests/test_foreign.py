@@ -52,6 +52,7 @@ def rows(history):
         ("java.io.IOException", "java.io.IOException"),
         ('"a \\"b\\" \\n \\u00e9 \\\\"', 'a "b" \n é \\'),
         ('"two\nlines"', "two\nlines"),
+        ('"\\ud83d\\ude00"', "\U0001f600"),
         ("\\newline", "\n"),
         ("\\x", "x"),
         ("[]", ()),
@@ -88,6 +89,7 @@ def test_edn_is_read(text, expected):
         ("#tag ]", "a ']' closes", 1),
         ("12abc", "'12abc' is no value", 1),
         ('"\\q"', "is no value", 1),
+        ('"\\ud83d"', "is no value", 1),
         ("9" * 5000, "is no value", 1),
         ("[" * 5000, "more than 100 brackets stand open", 1),
         ("#_ " * 5000, "more than 100 brackets stand open", 1),
@@ -104,6 +106,7 @@ def test_many_values_have_their_lines_one_by_one_or_in_a_vector():
     assert list(values("{:a 1}\n\n{:a 2} {:a\n3}\n4")) == [(1, {"a": 1}), (3, {"a": 2}), (3, {"a": 3}), (5, 4)]
     assert list(values("[{:a 1}\n {:a 2}]")) == list(values("({:a 1}\n {:a 2})")) == [(1, {"a": 1}), (2, {"a": 2})]
     assert list(values("[]")) == []
+    assert list(values("[{:a 1} #_{:a 2} ; and\n#_#_ 1 2]\n#_ 3")) == [(1, {"a": 1})]
     with pytest.raises(EdnError, match="ends before the ']'"):
         list(values("[{:a 1}\n"))
 
@@ -350,6 +353,7 @@ OK = "{:type :invoke, :f :read, :process 0, :time 5}\n"
         (OK + "7\n", "line 2: '7' is no map of an operation"),
         (OK + "{:type :ok, :f :read}\n", "line 2: there is no :process"),
         (OK + "{:type :done, :f :read, :process 0, :time 6}", "line 2: a :type is one of :invoke, :ok, :fail, "),
+        (OK + "{:type :ok, :f :read, :process true, :time 6}", "line 2: :f is a keyword and :process a number"),
         (OK + "{:type :ok, :f 4, :process 0, :time 6}", "line 2: :f is a keyword and :process a number"),
         (OK + '{:type :ok, :f :read, :process "a", :time 6}', "line 2: :f is a keyword and :process a number"),
         (OK + "{:type :ok, :f :read, :process 0, :time 6.5}", "line 2: :time is a number of nanoseconds, not 6.5"),

@@ -36,7 +36,7 @@ def check(path: Path, *, model: str, within_s: float) -> int:
     finding = linearizable(history, model=model, within_s=within_s, faults=False)
     console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 120)
     console.print(escape(_record(history)))
-    console.print(f"[{_COLOURS[finding.verdict]}]{SHAPES[finding.verdict]} {finding.verdict}[/] {escape(finding.text)}")
+    console.print(f"[{_COLOURS[finding.verdict]}]{SHAPES[finding.verdict]} {finding.verdict}[/] {_shown(finding.text)}")
     if finding.counterexample:
         console.print("\nThe counterexample:")
         console.print(_table(history, finding))
@@ -65,8 +65,13 @@ def _table(history: History, finding: Finding) -> Table:
     for heading in ("client", "kind", "key", "value", f"called ({unit})", f"returned ({unit})", "outcome", "error"):
         table.add_column(heading, justify="right" if heading.endswith(")") else "left")
     for operation in finding.counterexample:
-        table.add_row(*map(escape, _cells(operation, digits=0 if unit == "line" else 6)))
+        table.add_row(*map(_shown, _cells(operation, digits=0 if unit == "line" else 6)))
     return table
+
+
+def _shown(text: str) -> str:
+    """What a record says is written, and nothing in it obeyed: by the terminal, or as markup."""
+    return escape("".join(one if one.isprintable() else repr(one)[1:-1] for one in text))
 
 
 def _cells(operation: Operation, *, digits: int) -> tuple[str, ...]:

@@ -99,6 +99,11 @@ class _Reader:
         while True:
             self._skip()
             line = self.line()
+            if self.text.startswith("#_", self.at):  # may stand before the closing bracket
+                self.at += 2
+                if self.read(1) is _NOTHING:
+                    raise EdnError("nothing follows the '#_'", line)
+                continue
             character = self.text[self.at : self.at + 1]
             if self._inside and character == self._inside:
                 self._inside, self.at = "", self.at + 1
@@ -213,12 +218,12 @@ def _plain(kind: str, token: str) -> Any:
     if kind == "keyword":
         return Keyword(token[1:])
     if kind == "text":
-        return _ESCAPE.sub(_unescaped, token[1:-1]) if "\\" in token else token[1:-1]
+        return _whole(_ESCAPE.sub(_unescaped, token[1:-1])) if "\\" in token else token[1:-1]
     if kind == "special":
         return float(token[2:].lower())
     if kind == "character":
         name = token[1:]
-        return chr(int(name[1:], 16)) if len(name) == 5 and name[0] == "u" else _CHARACTERS.get(name, name)
+        return _whole(chr(int(name[1:], 16))) if len(name) == 5 and name[0] == "u" else _CHARACTERS.get(name, name)
     if token in _WORDS:
         return _WORDS[token]
     if _INTEGER.fullmatch(token):
@@ -246,6 +251,11 @@ def _unescaped(match: re.Match[str]) -> str:
     if escape.isdigit():
         return chr(int(escape, 8))
     raise ValueError(escape)
+
+
+def _whole(text: str) -> str:
+    """With one character for each pair of surrogates, as Java escapes them. Raises `ValueError` for half a pair."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _hashable(item: Any) -> Any:

@@ -33,7 +33,7 @@ def _event(line: int, record: Any, file: str) -> Event:
         raise wrong(file, line, what) from None
     if told not in TYPES:
         raise wrong(file, line, f"a :type is one of {', '.join(f':{known}' for known in TYPES)}, not {plain(told)!r}")
-    if not isinstance(kind, str) or not isinstance(process, (int, Keyword)):
+    if not isinstance(kind, str) or not (type(process) is int or isinstance(process, Keyword)):
         raise wrong(file, line, f":f is a keyword and :process a number or a keyword, not {kind!r} and {process!r}")
     if time is not None and not (isinstance(time, int) and abs(time) < 2**63):
         raise wrong(file, line, f":time is a number of nanoseconds, not {plain(time)!r}")
