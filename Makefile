@@ -31,8 +31,9 @@ bench: $(READY)
 strangers: $(READY)
 	@$(BIN)/python examples/verdicts.py $(NOTEBOOKS)
 
+# Jupyter refuses root unless it is allowed; in a container there is nobody else.
 lab: $(READY)
-	@$(BIN)/jupyter lab notebooks/tour.ipynb
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/tour.ipynb
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

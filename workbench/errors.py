@@ -26,6 +26,7 @@ A message says what happened, where, why as far as known (the last lines of a lo
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -42,6 +43,35 @@ class WorkbenchError(Exception):
     """The root of the tree: catch it to catch everything the workbench raises on purpose."""
 
     exit_code: ClassVar[int] = 3
+
+    def _render_traceback_(self) -> list[str]:
+        """What Jupyter shows: one's own lines that led here, and the message; none of the lines below them."""
+        import traceback
+
+        below = _below()
+        frames = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(below)]
+        places = [f"{_place(frame.filename)}, line {frame.lineno}\n    {frame.line}" for frame in frames]
+        return [*places, f"{type(self).__name__}: {self}"]
+
+
+def _below() -> tuple[str, ...]:
+    """How the files of the workbench, of Python and of installed packages begin."""
+    import sysconfig
+    from pathlib import Path
+
+    folders = (str(Path(__file__).parent), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
+    return ("<frozen", *(f"{folder}/" for folder in folders))
+
+
+def _place(file: str) -> str:
+    """``Cell In[3]``, or the file's path."""
+    if "IPython" in sys.modules:
+        from IPython import get_ipython
+
+        named = getattr(getattr(get_ipython(), "compile", None), "format_code_name", lambda name: None)(file)
+        if named:
+            return " ".join(named)
+    return file
 
 
 class UsageError(WorkbenchError):
@@ -119,6 +149,10 @@ class NotebookError(WorkbenchError):
 
 class Verdict(WorkbenchError):
     """Raised once, by the last cell of a notebook, when not every claim held."""
+
+    def _render_traceback_(self) -> list[str]:
+        """The message alone: where it was raised tells nothing."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class ClaimRefuted(Verdict):

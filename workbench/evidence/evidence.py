@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -119,7 +118,7 @@ class Evidence:
         self._update()
         if self.verdict == "held":
             return Concluded(len(self._claims), self.folder, chain.head(self.folder))
-        raise _quiet(self._error())
+        raise self._error()
 
     @property
     def _redact(self) -> Redactor:
@@ -279,11 +278,3 @@ def _on_record(path: Path) -> Iterator[None]:
             f"{path} cannot be written: {error.strerror}. The verdicts of this notebook are not on record; "
             "free some space and run it again."
         ) from error
-
-
-def _quiet(error: WorkbenchError) -> WorkbenchError:
-    """The same error, shown by Jupyter as its message alone: a verdict needs no traceback."""
-    if "IPython" in sys.modules:
-        shown = [f"{type(error).__name__}: {error}"]
-        error._render_traceback_ = lambda: shown  # type: ignore[attr-defined]
-    return error

@@ -18,7 +18,7 @@ from workbench.history import Doubt, History, disk
 from workbench.history.folder import run_folder
 from workbench.history.recorder import cannot_write
 from workbench.history.samples import Samples
-from workbench.runs import guard, spread
+from workbench.runs import guard, queued, spread
 from workbench.runs.crowd import Crowd
 from workbench.runs.judging import died, load, saturated, unsteady
 from workbench.runs.live import Live
@@ -154,6 +154,7 @@ class _Run:
                     self._others = crowd.others(self._stack[name].runtime for name in self._stack)
                 self._look_for_deaths()
         except KeyboardInterrupt:
+            queued.hold_back(self._began_ns / 1e9)
             self._doubts.append(Doubt("interrupted", f"The run was interrupted after {max(0.0, self._now()):.1f} s."))
         except Lost as error:
             if not self._t0_ns:
