@@ -49,7 +49,8 @@ def workbench(
 @app.command(rich_help_panel=_EXPERIMENTS)
 def run(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Notebooks, by name or path, in the order in which they run.")
+        list[str] | None,
+        typer.Argument(metavar="NOTEBOOK", help="By name or path, in the order in which they run."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every notebook of the project.")] = False,
     profile: Annotated[str | None, typer.Option("--profile", help="Parameters from parameters/<profile>.yaml.")] = None,
@@ -105,7 +106,7 @@ def list_notebooks(expression: Expression = None, tag: Tags = None) -> None:
 
 
 @app.command(rich_help_panel=_EXPERIMENTS)
-def show(name: Annotated[str, typer.Argument(help="A notebook, by name or path.")]) -> None:
+def show(name: Annotated[str, typer.Argument(metavar="NOTEBOOK", help="By name or path.")]) -> None:
     """What a notebook asks, claims, and can be given."""
     from workbench.cli.showing import show_one
 
@@ -113,7 +114,9 @@ def show(name: Annotated[str, typer.Argument(help="A notebook, by name or path."
 
 
 @app.command(rich_help_panel=_EXPERIMENTS)
-def new(name: Annotated[str, typer.Argument(help="What the notebook is called: checkout_flow.")]) -> None:
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the notebook is called: checkout_flow.")],
+) -> None:
     """Write a notebook to begin with into the folder notebooks; it runs as it stands."""
     from workbench.cli.beginning import begin_notebook
 
@@ -121,7 +124,9 @@ def new(name: Annotated[str, typer.Argument(help="What the notebook is called: c
 
 
 @app.command("new-system", rich_help_panel=_EXPERIMENTS)
-def new_system(path: Annotated[Path, typer.Argument(help="The file to write: shop_system.py.")]) -> None:
+def new_system(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: shop_system.py.")],
+) -> None:
     """Write a description of a system of yours to begin with."""
     from workbench.cli.beginning import begin_system
 
@@ -172,7 +177,7 @@ def doctor(
         ),
     ] = None,
     runtime: Annotated[
-        str, typer.Option("--runtime", help="How its services are started: embedded or docker.")
+        str, typer.Option("--runtime", help="How the system's services are started: embedded or docker.")
     ] = "embedded",
 ) -> None:
     """Whether this machine has what the experiments need, tried for real; and what to do where it has not."""
@@ -180,6 +185,8 @@ def doctor(
         from workbench.cli.trying import try_system
 
         raise typer.Exit(try_system(system, runtime=runtime))
+    if runtime != "embedded":
+        raise UsageError("--runtime is for a system of yours: give --system FILE, too. Docker is tried without asking.")
     from workbench.cli.doctor import examine
 
     raise typer.Exit(examine())
@@ -195,13 +202,18 @@ def clean(
     clean_up(outputs_too=outputs)
 
 
+def _flowing(docstring: str) -> str:
+    """Its paragraphs on a line each: a terminal has a width of its own."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
+
+
 for _panel, _functions in {
     _EXPERIMENTS: (sweeping.sweep, replaying.replay),
     _EVIDENCE: (verifying.verify, comparing.diff, indexing.index, scanning.scan, describing.schema),
     _MACHINE: (standing.up, standing.down),
 }.items():
     for _function in _functions:
-        app.command(rich_help_panel=_panel)(_function)
+        app.command(rich_help_panel=_panel, help=_flowing(_function.__doc__ or ""))(_function)
 
 
 def main() -> None:
@@ -225,7 +237,8 @@ def call(arguments: list[str]) -> int:
             return _say("This is a defect of the workbench; the lines above say where.", WorkbenchError.exit_code)
         context = getattr(error, "ctx", None)
         path = getattr(context, "command_path", "workbench")
-        return _say(f"{error.format_message()} See '{path} --help'.", UsageError.exit_code)
+        said = error.format_message().rstrip(".")
+        return _say(f"{said}. See '{path} --help'.", UsageError.exit_code)
     if code is None:
         return 0
     return Interrupted.exit_code if code == _BY_CTRL_C else int(code)

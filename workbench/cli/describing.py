@@ -8,7 +8,7 @@ import typer
 
 
 def schema(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="verdict, results, ...; none: what there is.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="verdict, results, ...; none: what there is.")] = "",
 ) -> None:
     """Print the JSON Schema of a file that runs leave, or say which there are."""
     from workbench import schemas

@@ -21,7 +21,7 @@ _INJECTED = "injected-parameters"
 
 def replay(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run: its folder, its name in outputs, or 'latest'.")],
-    names: Annotated[list[str] | None, typer.Argument(help="Only these of its notebooks.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NOTEBOOK", help="Only these of its notebooks.")] = None,
     parameter: Parameters = None,
     current: Annotated[
         bool, typer.Option("--current", help="The notebooks as they stand in the project today, not as they were run.")

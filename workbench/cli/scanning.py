@@ -43,7 +43,9 @@ class Leak:
 def scan(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Files and folders; without: notebooks, parameters and outputs/gallery of the project."),
+        typer.Argument(
+            metavar="PATH", help="Files and folders; without: notebooks, parameters and outputs/gallery of the project."
+        ),
     ] = None,
 ) -> None:
     """Look for secrets, and for notebooks with outputs, in files to be committed: 0 if there are none, else 1."""

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from workbench import report, results
 from workbench.cli import terminal
 from workbench.cli.project import Project
 from workbench.errors import ParameterError, WorkbenchError
-from workbench.records import find_run
 
 
 def list_all(expression: str | None, *, tags: Sequence[str] = ()) -> None:
@@ -54,6 +52,9 @@ def rebuild(folder: Path, *, pdf: bool = False) -> None:
 
     Raises `UsageError` if there is no such run; with ``pdf`` `ProgramMissing` if there is no Chromium to print with.
     """
+    from workbench import report, results  # half a second, which 'list' and 'show' need not wait for
+    from workbench.records import find_run
+
     place = find_run(folder, outputs=Project.find().outputs)
     try:
         page = report.write(place)

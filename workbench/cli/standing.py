@@ -22,7 +22,7 @@ _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 def up(
     services: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SERVICE]...", help="redis, postgres, mongo, app; none: what is up."),
+        typer.Argument(metavar="SERVICE", help="redis, postgres, mongo, app; none: what is up."),
     ] = None,
     name: Annotated[str, typer.Option("--name", help="Another one than the default beside it.")] = "default",
     runtime: Annotated[str, typer.Option("--runtime", help="embedded or docker.")] = "embedded",
@@ -45,18 +45,21 @@ def up(
         if not there:
             typer.echo("Nothing is up. Bring something up: workbench up redis postgres")
         return
+    from workbench.cli import terminal
     from workbench.standing.calls import up as bring_up
 
     if len(set(services)) < len(services):
         raise UsageError(f"A service is named twice: {' '.join(services)}.")
-    standing, new = bring_up(name, _entries(services, option or []), runtime=runtime)
+    entries = _entries(services, option or [])
+    with terminal.console().status(f"Starting {', '.join(services)}"):
+        standing, new = bring_up(name, entries, runtime=runtime)
     if not new:
         typer.echo(f"{name} is up already.")
     show(standing, secrets=secrets)
 
 
 def down(
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="The one to end; may be left out if one is up.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The one to end; may be left out if one is up.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Every one that is up.")] = False,
 ) -> None:
     """End what 'workbench up' started or 'workbench run --keep' left. Nothing of it stays."""

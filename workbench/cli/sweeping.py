@@ -36,7 +36,7 @@ MOST_WORKERS = 4
 
 def sweep(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="YAML: notebook, matrix, …; see parameters/sweeps.")
+        Path | None, typer.Argument(metavar="FILE", help="YAML: notebook, matrix, …; see parameters/sweeps.")
     ] = None,
     resume: Annotated[
         str | None,

@@ -23,7 +23,7 @@ def verify(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN...", help="A run's folder, its name in outputs, or 'latest'; or a notebook's folder."
+            metavar="RUN", help="A run's folder, its name in outputs, or 'latest'; or a notebook's folder."
         ),
     ],
     head: Annotated[
