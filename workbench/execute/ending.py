@@ -68,11 +68,7 @@ class Ended:
 
     def as_json(self) -> dict[str, Any]:
         """For ``results.json``: without secrets."""
-        clean: dict[str, Any] = Redactor.known(self.job.parameters).tree(self._fields())
-        return clean
-
-    def _fields(self) -> dict[str, Any]:
-        return {
+        told = {
             "name": self.job.name,
             "title": self.job.title,
             "notebook": str(self.job.path),
@@ -84,6 +80,8 @@ class Ended:
             "seconds": round(self.seconds, 2),
             "claims": list(self.claims),
         }
+        clean: dict[str, Any] = Redactor.known(self.job.parameters).tree(told)
+        return clean
 
 
 def overall(exit_codes: list[int]) -> int:
