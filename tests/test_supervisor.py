@@ -16,7 +16,7 @@ from waiting import eventually
 
 from workbench.errors import ServiceError
 from workbench.runtimes.children import keeper
-from workbench.runtimes.folders import new_folder, stale_folders, sweep
+from workbench.runtimes.folders import new_folder, passing, stale_folders, sweep
 from workbench.runtimes.supervisor import descendants
 
 DAEMON = "import os, time\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\ntime.sleep(300)"
@@ -219,6 +219,18 @@ def test_a_stale_folder_is_swept_and_a_living_one_is_not():
     assert mine.exists()
     keeper().forget(mine)
     mine.rmdir()
+
+
+def test_what_a_killed_command_had_for_itself_is_swept():
+    code = "import os; from workbench.runtimes.folders import passing\nwith passing() as place:\n"
+    code += "    (place / 'file').touch(); print(place, flush=True); os.kill(os.getpid(), 9)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    left = Path(told.stdout.strip())
+    assert left.exists()
+    assert left in sweep()
+    with passing() as mine:
+        assert mine not in sweep()
+    assert not mine.exists()
 
 
 def test_no_space_for_data_says_where_and_what_to_do():

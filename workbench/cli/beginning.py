@@ -89,7 +89,9 @@ def _write(path: Path, text: str) -> None:
             raise UsageError(f"{path} cannot be written: {path.parent} is no folder.") from error
         raise UsageError(f"{path} is there already, and is not written over. Choose another name.") from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. Do this where you may write, in a folder of your own."
+        ) from error
 
 
 def _say(*lines: str) -> None:

@@ -90,10 +90,11 @@ def _packages() -> Row:
 def _services() -> Iterator[Row]:
     """Start each service alone, ask it for its version, stop it."""
     from workbench import services
+    from workbench.runtimes.folders import passing
     from workbench.stack import Stack
 
-    with tempfile.TemporaryDirectory(prefix="workbench-doctor-") as folder:
-        os.environ[RUN] = folder  # their logs
+    with passing() as folder:
+        os.environ[RUN] = str(folder)  # their logs
         for name in services.names():
             try:
                 with Stack(name) as stack:
@@ -162,10 +163,11 @@ def _namespaces() -> Row:
 def _forgetting() -> Row:
     """Whether a service may have a disk that forgets what was not synced."""
     from workbench.runtimes.disk import Disk
+    from workbench.runtimes.folders import passing
 
-    with tempfile.TemporaryDirectory(prefix="workbench-doctor-") as folder:
-        (data := Path(folder, "data")).mkdir()
-        disk = Disk("a service", data, Path(folder, "log"), None)
+    with passing() as folder:
+        (data := folder / "data").mkdir()
+        disk = Disk("a service", data, folder / "log", None)
         try:
             disk.start()
         except WorkbenchError as error:

@@ -33,19 +33,18 @@ def replay(
 
     The exit code is that of the new run. What differs from the old one is said; more says 'diff'.
     """
-    import tempfile
-
     from workbench.cli.project import Project
     from workbench.compare import compare
     from workbench.execute.ending import overall
     from workbench.records import find_run, read_run
+    from workbench.runtimes.folders import passing
 
     project = Project.find()
     old = read_run(find_run(run, outputs=project.outputs))
     notes = _wanted(old, names or [], current=current)
     texts = project.from_here(pairs(parameter))
-    with tempfile.TemporaryDirectory(prefix="workbench-replay-") as place:
-        notebooks = [_notebook(note, project, Path(place), current=current) for note in notes]
+    with passing() as place:
+        notebooks = [_notebook(note, project, place, current=current) for note in notes]
         codes, folder = _run(
             project,
             notebooks,

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +40,7 @@ def try_system(where: str, *, runtime: str = "embedded") -> int:
     Raises what a start raises: `UsageError` for a description that makes no sense, `ServiceError` for a system that
     does not start.
     """
+    from workbench.runtimes.folders import passing
     from workbench.stack import Stack
     from workbench.tested import APP, under_test
 
@@ -52,20 +52,20 @@ def try_system(where: str, *, runtime: str = "embedded") -> int:
     console.print(repr(system), markup=False)
     before = os.environ.get(RUN)
     said = ""
-    with tempfile.TemporaryDirectory(prefix="workbench-doctor-") as folder:
-        os.environ[RUN] = folder  # the logs of services
+    with passing() as folder:
+        os.environ[RUN] = str(folder)  # the logs of services
         try:
             with console.status("Starting it"):
                 stack = Stack(runtime=runtime, **tested.services).start()
             try:
                 rows = [_started(stack, name) for name in stack]
                 with console.status("Asking"):
-                    rows += _ask(stack, system, entry=APP, log=Path(folder) / "asking.log")
+                    rows += _ask(stack, system, entry=APP, log=folder / "asking.log")
                 said = "" if system.url else stack[APP].logs(LOG_LINES)
             finally:
                 stack.stop()
         except ServiceError as error:  # it quotes a log of which nothing is left
-            error.args = (re.sub(rf" log, {re.escape(folder)}[^\s,]*,", " log", str(error)),)
+            error.args = (re.sub(rf" log, {re.escape(str(folder))}[^\s,]*,", " log", str(error)),)
             raise
         finally:
             del os.environ[RUN]

@@ -22,9 +22,7 @@ _MOST = 10
 def verify(
     runs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="RUN", help="A run's folder, its name in outputs, or 'latest'; or a notebook's folder."
-        ),
+        typer.Argument(metavar="RUN", help="A run's folder, its name in outputs, or 'latest'; or a notebook's folder."),
     ],
     head: Annotated[
         str,

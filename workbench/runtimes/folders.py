@@ -7,13 +7,14 @@ for `sweep` to find.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from workbench.errors import ServiceError
@@ -85,6 +86,17 @@ def new_folder(keep: Callable[[Path], None], *, room: int = LEAST_ROOM) -> Path:
             "Name a folder that can be written with the environment variable TMPDIR."
         ) from error
     return folder
+
+
+@contextlib.contextmanager
+def passing() -> Iterator[Path]:
+    """A folder of this user's alone in the temporary directory, gone afterwards; what a kill leaves `sweep` finds."""
+    folder = Path(tempfile.gettempdir()) / f"workbench-{owner()}-{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def stale_folders() -> list[Path]:
