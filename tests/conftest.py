@@ -2,10 +2,15 @@
 
 A test marked ``docker`` starts containers, one marked ``browser`` a Chromium. Where that cannot be done it is skipped,
 and the reason is told; with CI=true it fails instead, whatever skips it.
+
+What takes longest begins first. A test whose run says that this machine was too busy is made once more.
 """
 
 import functools
+import itertools
 import os
+import sys
+import traceback
 
 import pytest
 
@@ -40,6 +45,61 @@ def pytest_runtest_makereport(item):
         report.outcome = "failed"
         report.longrepr = f"A {mark} test may not be skipped where CI is true: {why}"
     return report
+
+
+LONG = ("test_defects", "test_killed", "test_sweeps", "test_orphans", "test_sweeps_cluster", "test_cases")
+"""Files with tests or fixtures that take the longest, ten seconds and more."""
+
+
+def pytest_collection_modifyitems(config, items):
+    """Deal long tests out to the processes, each to the front of the stretch of tests that a process begins with.
+
+    A process without work takes over the end of another's stretch: nothing long is left to one of them in the end, and
+    what shares a fixture stays together.
+    """
+    processes = getattr(config, "workerinput", {}).get("workercount", 1)
+    hands = [[] for _ in range(processes)]
+    long = sorted((one for one in items if one.path.stem in LONG), key=lambda one: LONG.index(one.path.stem))
+    for number, (_, together) in enumerate(_dealt(long)):
+        hands[number % processes] += together
+    others = (one for one in [*items] if one.path.stem not in LONG)
+    for number, hand in enumerate(hands):
+        stretch = len(items) * (number + 1) // processes - len(items) * number // processes
+        hand += itertools.islice(others, max(0, stretch - len(hand)))
+    items[:] = [*itertools.chain(*hands), *others]
+
+
+def _dealt(items):
+    """What is dealt as one: a file, of those whose tests share nothing a test."""
+    alone = ("test_defects", "test_orphans")
+    return itertools.groupby(items, key=lambda one: one.nodeid if one.path.stem in alone else one.path.stem)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """A run that could not offer its load, because of what else this machine does, is no verdict, and what a test says
+    of it is none: twice more, if need be."""
+    try:
+        return (yield)
+    except AssertionError as error:
+        for _ in range(2):
+            if not _saturated(error):
+                raise error
+            try:
+                pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames})
+                return True
+            except AssertionError as again:
+                error = again
+        raise error
+
+
+def _saturated(error) -> bool:
+    """Whether a run that was looked at where this happened says so of itself."""
+    history = sys.modules.get("workbench.history")
+    there = [value for frame, _ in traceback.walk_tb(error.__traceback__) for value in frame.f_locals.values()]
+    return history is not None and any(
+        doubt.kind == "saturated" for one in there if isinstance(one, history.History) for doubt in one.doubts
+    )
 
 
 @functools.cache

@@ -34,7 +34,7 @@ class App:
             assert child.alive and time.monotonic() < until, log.read_text()
             time.sleep(0.01)
         self.port = lines[0]["port"]
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=5)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=5, verify=False)
 
     def lines(self) -> list[dict]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]

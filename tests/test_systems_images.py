@@ -20,7 +20,7 @@ def test_a_container_is_asked_killed_and_found_again(runtime):
         assert stack["app"].program == "contained: workbench-python:3"
         before = stack.url("app")
         history = run(
-            stack, Writes(contained), faults=[between(0.7, 1, Kill("app"))], clients=4, rate_hz=80, duration_s=3
+            stack, Writes(contained), faults=[between(0.7, 1, Kill("app"))], clients=8, rate_hz=40, duration_s=3
         )
         assert not history.doubts
         assert durable(history).verdict == "held"

@@ -37,7 +37,7 @@ def test_writes_survive_a_kill_of_the_system_and_echoes_go_on(stack):
         [Writes(str(SHOP)), Echoes(load_system(SHOP), payload=100, sockets=2, leave_every=30)],
         faults=[between(1, 1.6, Kill("app"))],
         clients=8,
-        rate_hz=200,
+        rate_hz=80,
         duration_s=3.2,
     )
     assert not history.doubts
@@ -50,7 +50,7 @@ def test_writes_survive_a_kill_of_the_system_and_echoes_go_on(stack):
         ("visits in app", "leave"),
     }
     assert durable(history).verdict == "held"
-    assert durable(history).measured["acknowledged"] > 100
+    assert durable(history).measured["acknowledged"] > 40
     assert consistent(history).verdict == "held"
     assert recovered(history, within_s=2).verdict == "held"
     assert stable(history).verdict == "refuted"  # connections of a system that is killed do not last
@@ -58,7 +58,7 @@ def test_writes_survive_a_kill_of_the_system_and_echoes_go_on(stack):
 
 def test_a_system_that_answers_before_it_writes_is_found_out(stack):
     history = run(
-        stack, Writes(SHOP, entry="hasty"), faults=[between(0.7, 1, Kill("hasty"))], clients=4, rate_hz=80, duration_s=2
+        stack, Writes(SHOP, entry="hasty"), faults=[between(0.7, 1, Kill("hasty"))], clients=8, rate_hz=60, duration_s=2
     )
     assert {operation.workload for operation in history} == {"writes in hasty"}
     assert durable(history).verdict == "refuted"

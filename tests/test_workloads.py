@@ -410,12 +410,12 @@ def test_a_handshake_that_is_not_answered_may_have_happened():
 def test_many_accounts_are_made_over_all_instances(stack):
     before = preparing.made()
     url = stack.url("app")
-    tokens = uvloop.run(log_in_many([url, url], 40))
-    assert len(set(tokens)) == 40
+    tokens = uvloop.run(log_in_many([url, url], 12))
+    assert len(set(tokens)) == 12
     assert all(tokens)
-    assert preparing.made() - before == 40
+    assert preparing.made() - before == 12
     with pytest.raises(DriverError, match=r"POST /accounts answered .*refused.*Its log says why"):
-        uvloop.run(log_in_many([url, "http://127.0.0.1:1"], 40))
+        uvloop.run(log_in_many([url, "http://127.0.0.1:1"], 12))
 
 
 def test_a_session_from_a_foreign_origin_is_refused(stack):

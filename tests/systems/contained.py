@@ -46,7 +46,7 @@ system = System(
 
 @system.operation
 async def connect(urls, token):
-    return httpx.AsyncClient(base_url=urls["app"], headers={"Host": urls["app.host"]}, timeout=None)
+    return httpx.AsyncClient(base_url=urls["app"], headers={"Host": urls["app.host"]}, timeout=None, verify=False)
 
 
 @system.operation

@@ -19,7 +19,8 @@ class Client:
     """One client's: HTTP, and a socket when it is asked for one."""
 
     def __init__(self, url, token):
-        self.http = httpx.AsyncClient(base_url=url, transport=httpx.AsyncHTTPTransport(retries=0), timeout=None)
+        way = httpx.AsyncHTTPTransport(retries=0, verify=False)  # else 25 ms of work for each connection
+        self.http = httpx.AsyncClient(base_url=url, transport=way, timeout=None)
         self.url, self.token, self.socket = url, token, None
 
     async def aclose(self):
@@ -30,7 +31,7 @@ class Client:
 
 @system.operation
 async def login(urls, user):
-    async with httpx.AsyncClient(base_url=urls["app"]) as http:
+    async with httpx.AsyncClient(base_url=urls["app"], verify=False) as http:
         answer = await http.post("/login", json={"user": user})
         return answer.raise_for_status().json()["token"]
 
