@@ -23,6 +23,8 @@ from workbench.linear.problem import NEVER, NO_WAY, Problem
 
 _AT_ONCE = 16
 """So many things that are only looked at cost about as much as one step."""
+_LOOK = 64
+"""Steps after which it looks at the clock."""
 
 Stack = list[tuple[int, int]]
 Configurations = dict[int, Used]
@@ -114,6 +116,8 @@ class Frontier:
             event = events[self.at]
             if event >= 0:
                 self._call(event)
+            elif self.late():
+                return 0
             else:
                 work = self._return(~event, work)
                 if self._closing is not None:
@@ -207,6 +211,7 @@ class Frontier:
         optional += [(act, unit, mask, count * unit) for act, (unit, mask, count) in self._classes.items() if count]
         legal = self._legal
         price = 1 + (len(changing) + len(optional)) // _AT_ONCE
+        look = work - _LOOK
         while work > 0:
             work -= price
             if not stack:
@@ -214,8 +219,10 @@ class Frontier:
                     break
                 stack.extend(later)
                 later.clear()
-            if self.late():
-                return 0
+            if work < look:
+                if self.late():
+                    return 0
+                look = work - _LOOK
             key, used = stack.pop()
             work -= len(seen[key]) // _AT_ONCE
             if used not in seen[key]:
