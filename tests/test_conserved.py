@@ -37,7 +37,7 @@ def test_a_total_that_stays_is_held():
     finding = judged(*FINE, moved(2.1, outcome="fail"), moved(2.2, tries=3), seen(3, 8, 12))
     assert finding.verdict == "held"
     assert finding.text == (
-        "The total was 20 in all 3 reads, while 2 transfers were acknowledged after 4 tries and 1 refused."
+        "The total was 20 in all 3 reads, while 2 transfers were acknowledged after 4 tries and 1 not."
     )
     assert finding.measured == {
         "reads": 3, "transfers": 2, "refused": 1, "tries": 4, "off": 0, "worst_drift": 0, "below_zero": 0,

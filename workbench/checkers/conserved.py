@@ -133,7 +133,7 @@ def _said(measured: dict[str, Any]) -> str:
     said = f"{plural(measured['transfers'], 'transfer')} {'was' if measured['transfers'] == 1 else 'were'} acknowledged"
     if measured["tries"] > measured["transfers"]:
         said += f" after {measured['tries']:,} tries"
-    return f"{said} and {measured['refused']:,} refused" if measured["refused"] else said
+    return f"{said} and {measured['refused']:,} not" if measured["refused"] else said
 
 
 def _tries(value: Any) -> int:
