@@ -50,14 +50,18 @@ def duplicate_user(stack, log):
     together = Barrier(8)
     with broken(stack, log, "duplicate_user") as (it, users), ThreadPoolExecutor(8) as pool:
 
-        def log_in(_):
+        def log_in(name):
             with Browser(it) as browser:
-                back = browser.agree(browser.begin("twin"))
+                back = browser.agree(browser.begin(name))
                 together.wait(10)
                 return browser.come_back(back).json()["created"]
 
-        created = sum(pool.map(log_in, range(8)))
-        assert created == users.count_documents({"github_id": profile("twin")["id"]}) > 1
+        for name in ("twin", "twin-2", "twin-3", "twin-4"):  # on a busy machine one may be through before the others
+            created = sum(pool.map(log_in, [name] * 8))
+            assert created == users.count_documents({"github_id": profile(name)["id"]})
+            if created > 1:
+                break
+        assert created > 1
 
 
 def half_made_user(stack, log):

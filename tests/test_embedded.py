@@ -205,7 +205,7 @@ def test_a_probe_that_hangs_does_not_hide_the_exit(running):
 
 def test_a_bad_option_of_the_program_is_quoted(running):
     with pytest.raises(ServiceExited, match="maxmemory"):
-        running(Redis(maxmemory="much")).start()
+        running(Redis(maxmemory=f"{10**30}gb")).start()
 
 
 def test_not_ready_in_time_quotes_the_last_probe_and_the_log(running):

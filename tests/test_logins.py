@@ -121,7 +121,7 @@ def texts(history):
 
 
 def test_the_first_login_makes_the_user_and_later_ones_bring_it_up_to_date(stack):
-    history = run(stack, Logins(), clients=4, rate_hz=16, duration_s=1)
+    history = run(stack, Logins(), clients=4, rate_hz=25, duration_s=1.6)
     logins, documents = history.where(kind="login"), history.where(kind="document")
     assert available(logins, at_least=0.9, faults=False).verdict == "held", logins
     assert unique(logins).verdict == "held", unique(logins)
