@@ -77,13 +77,13 @@ def _dealt(items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """A run that could not offer its load, because of what else this machine does, is no verdict, and what a test says
-    of it is none: twice more, if need be."""
+    """A run that could not offer its load or find its steady state, because of what else this machine does, is no
+    verdict, and what a test says of it is none: twice more, if need be."""
     try:
         return (yield)
     except AssertionError as error:
         for _ in range(2):
-            if not _saturated(error):
+            if not _disturbed(error):
                 raise error
             try:
                 pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames})
@@ -93,13 +93,14 @@ def pytest_pyfunc_call(pyfuncitem):
         raise error
 
 
-def _saturated(error) -> bool:
+def _disturbed(error) -> bool:
     """Whether a run that was looked at where this happened says so of itself."""
     history = sys.modules.get("workbench.history")
+    if history is None:
+        return False
     there = [value for frame, _ in traceback.walk_tb(error.__traceback__) for value in frame.f_locals.values()]
-    return history is not None and any(
-        doubt.kind == "saturated" for one in there if isinstance(one, history.History) for doubt in one.doubts
-    )
+    doubts = [doubt.kind for one in there if isinstance(one, history.History) for doubt in one.doubts]
+    return not {"saturated", "unsteady"}.isdisjoint(doubts)
 
 
 @functools.cache
