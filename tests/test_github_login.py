@@ -47,6 +47,7 @@ def urls(stack, tmp_path_factory):
 def running(urls, tmp_path_factory):
     with app(tmp_path_factory.mktemp("app") / "app.log", **urls, **QUICK) as running:
         eventually(lambda: running.http.get("/ready").status_code == 200)
+        assert running.token  # now, not when a test has taken a store away
         yield running
 
 

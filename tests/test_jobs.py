@@ -45,6 +45,7 @@ def working(stack, log, **environment):
     options = {"JOB_MS": "30", "LOCK_LEASE_MS": str(LEASE_MS), "PASSWORD_COST": "low"} | environment
     with app(log, **urls, **options, KEY_FILE=str(log.with_name("key.pem"))) as running:
         eventually(lambda: running.http.get("/ready").status_code == 200)
+        assert running.token  # now, not when a test has taken a store away
         yield running
 
 

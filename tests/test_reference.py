@@ -45,6 +45,7 @@ def shared(urls, tmp_path_factory):
     """The system that most tests use; each finds it ready and leaves it so."""
     with app(tmp_path_factory.mktemp("app") / "app.log", **urls, **QUICK) as running:
         eventually(lambda: running.http.get("/ready").status_code == 200)
+        assert running.token  # now, not when a test has taken a store away
         yield running
 
 
