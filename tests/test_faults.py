@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from workbench import Appends, Stack, available, durable, recovered, run
-from workbench.errors import NotPossible, UnknownService, UsageError
+from workbench.errors import NotPossible, NotProven, UnknownService, UsageError
 from workbench.faults import Delay, Kill, Nothing, Partition, Pause, Primary, Reset, Ring, Stop, Throttle, between
+from workbench.faults.probes import slower
 from workbench.services.redis import Redis
 
 FAULTS = [
@@ -189,3 +190,22 @@ def test_a_fault_waits_for_a_service_that_is_being_started(stack):
 
 def test_not_possible_is_a_fault_error():
     assert NotPossible.exit_code == 3
+
+
+class Asked:
+    """It takes these times to answer directly, in turn, and 20.5 ms through a link."""
+
+    name = "redis"
+
+    def __init__(self, *direct_s):
+        self.direct_s = iter(direct_s)
+
+    def ask(self, *, size, timeout_s, through):
+        return 0.0205 if through else next(self.direct_s)
+
+
+def test_a_delay_is_shown_though_the_machine_was_busy_when_the_service_was_asked_directly():
+    proof = slower(Asked(0.0049, 0.008, 0.0004, 0.0006, 0.03), through="client", by_s=0.02)
+    assert proof == "a round trip client → redis took 20 ms, directly 0 ms"
+    with pytest.raises(NotProven, match=r"should take 20 ms longer than the 4\.9 ms"):
+        slower(Asked(*[0.0049] * 5), through="client", by_s=0.02)
