@@ -17,7 +17,7 @@ demo: $(READY)
 	@$(BIN)/workbench run tour auth_flow redis_pubsub failover scale --profile quick
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(TESTS)
 
 check: $(READY)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
