@@ -3,7 +3,8 @@
 A test marked ``docker`` starts containers, one marked ``browser`` a Chromium. Where that cannot be done it is skipped,
 and the reason is told; with CI=true it fails instead, whatever skips it.
 
-What takes longest begins first. A test whose run says that this machine was too busy is made once more.
+What takes longest begins first. A test whose run says that this machine was too busy is made up to twice more, with
+the fixtures it had, and named at the end.
 """
 
 import functools
@@ -81,16 +82,24 @@ def pytest_pyfunc_call(pyfuncitem):
     verdict, and what a test says of it is none: twice more, if need be."""
     try:
         return (yield)
-    except AssertionError as error:
+    except Exception as error:
         for _ in range(2):
             if not _disturbed(error):
                 raise error
+            pyfuncitem.user_properties.append(("again", (str(error).splitlines() or [""])[0]))
             try:
                 pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames})
                 return True
-            except AssertionError as again:
+            except Exception as again:
                 error = again
         raise error
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Who passed only when it was made again is named: if it is often the same one, it is no busy machine."""
+    for report in terminalreporter.stats.get("passed", ()):
+        if report.when == "call" and (why := dict(report.user_properties).get("again")) is not None:
+            terminalreporter.write_line(f"AGAIN {report.nodeid}: {why}")
 
 
 def _disturbed(error) -> bool:

@@ -160,9 +160,12 @@ def test_a_fence_that_nobody_ran_into_may_be_asked_for():
     assert fenced(of(job(2, 1), late, seen(1)), stale=1).verdict == "held"
     finding = fenced(of(job(2, 1), late, seen(1)), stale=2)
     assert finding.verdict == "unknown"
-    assert finding.text == "Only 1 of 2 jobs came with a token out of date, so the fence was not tried."
+    assert finding.text == "Only 1 job (claimed: at least 2) came with a token out of date, so the fence was not tried."
     assert fenced(of(job(2, 1), seen(1)), stale=1).text.startswith("No job came with a token out of date")
     assert fenced(of(job(1, 1), job(2, 1, at=1), seen(1)), stale=1).verdict == "refuted"
+    for wrong in ("1", -1, True):
+        with pytest.raises(UsageError, match="stale is a number of jobs"):
+            fenced(of(job(2, 1), seen(1)), stale=wrong)
 
 
 def test_a_paused_holder_that_writes_over_others_refutes():

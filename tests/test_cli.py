@@ -73,7 +73,9 @@ def test_what_is_unknown_is_executed_again_what_is_refuted_is_not_and_all_runs_a
     notebook.write_text(json.dumps(told))
     assert call(["run", "unknown", "refuted", "held", "--again", "2"]) == 1, "a refuted claim is final"
     first, second = sorted(path.name for path in (project / "outputs").glob("2*"))
-    assert f"Unknown in {first}, so executed again: unknown\n" in capfd.readouterr().out
+    shown = capfd.readouterr().out
+    assert f"Unknown in {first}, so executed again: unknown\n" in shown
+    assert "Red before, and not executed again: refuted. Repeat: workbench run refuted\n" in shown
     assert (project / "outputs" / "latest").resolve().name == second
     of = [json.loads((project / "outputs" / name / "results.json").read_text()) for name in (first, second)]
     assert [[(n["name"], n["verdict"]) for n in one["notebooks"]] for one in of] == [
@@ -82,6 +84,17 @@ def test_what_is_unknown_is_executed_again_what_is_refuted_is_not_and_all_runs_a
     ]
     assert call(["run", "unknown", "--again", "2"]) == 0, "what holds is not executed again"
     assert len(list((project / "outputs").glob("2*"))) == 3
+
+
+def test_who_asks_for_the_end_while_it_goes_on_means_what_would_be_executed_again_too(project, monkeypatch):
+    def ended(project, notebooks, chosen, **options):
+        asked.append([notebook.name for notebook in notebooks])
+        return {"unknown": 6, "held": 2}, project.outputs
+
+    asked = []
+    monkeypatch.setattr("workbench.cli.running.run_chosen", ended)
+    assert call(["run", "unknown", "held", "--again", "3"]) == 2
+    assert asked == [["unknown", "held"]]
 
 
 def test_what_stays_unknown_ends_with_6(project):

@@ -4,6 +4,7 @@ import pytest
 from small_histories import of, op
 
 from workbench.checkers import linearizable
+from workbench.checkers.contradictions import overtaken
 
 STALE = (
     op("write", 2, 0),
@@ -39,7 +40,14 @@ def test_it_is_said_who_found_it_gone_before_the_read():
 )
 def test_it_is_not_said_where_somebody_may_have_left_it_again(more):
     """That one cannot have, for nobody left what it was waiting for; but that is another reason."""
-    assert "nobody left 1" not in why(*STALE, more)
+    finding = linearizable(of(*STALE, more), model="cas_register")
+    assert finding.verdict == "refuted"
+    assert "nobody left 1" not in finding.text
+
+
+def test_of_a_write_which_saw_nothing_it_is_not_said():
+    """It is last where there was no time to shorten what refutes."""
+    assert overtaken(STALE[2], STALE, STALE) == ""
 
 
 def test_of_a_cas_that_was_refused_it_is_not_said():

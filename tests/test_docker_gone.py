@@ -55,7 +55,7 @@ def wait_for(process, word):
 
 
 def left_of(process, folder):
-    """What is there of it 3 s after its end at most."""
+    """What is there of it when the patience is over."""
     deadline = time.monotonic() + leftovers.patience_s()
     while (found := containers.of_pid(process.pid)) and time.monotonic() < deadline:
         time.sleep(0.05)

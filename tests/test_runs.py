@@ -337,6 +337,15 @@ def test_a_service_that_dies_unasked_is_doubted_with_its_log(folder):
     assert history.duration_s < 15
 
 
+@pytest.fixture
+def heeded():
+    """Ctrl-C is: who starts the tests in the background may have had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_ctrl_c_heals_and_keeps_what_was_recorded(stack, folder):
     def interrupt():  # not before the fault is in force: on a busy machine it may take seconds until the load begins
         until = time.monotonic() + 20

@@ -229,9 +229,9 @@ def test_a_stack_may_be_stopped_while_it_starts(after_s):
 def test_a_service_that_dies_while_others_start_is_an_error():
     class Late(Never):
         def probe(self, place, *, timeout_s):
-            if eventually(lambda: stack["redis"].ready_ms is not None):
-                with contextlib.suppress(ProcessLookupError, TypeError):
-                    os.kill(stack["redis"].pid, signal.SIGKILL)
+            eventually(lambda: stack["redis"].ready_ms is not None)
+            with contextlib.suppress(ProcessLookupError, TypeError):
+                os.kill(stack["redis"].pid, signal.SIGKILL)
             eventually(lambda: not stack["redis"].alive)
             return Redis.probe(self, place, timeout_s=timeout_s)
 

@@ -221,7 +221,9 @@ def test_a_stale_folder_is_swept_and_a_living_one_is_not():
     mine.rmdir()
 
 
-def test_what_a_killed_command_had_for_itself_is_swept():
+def test_what_a_killed_command_had_for_itself_is_swept(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # else a clean in another test may be quicker
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     code = "import os; from workbench.runtimes.folders import passing\nwith passing() as place:\n"
     code += "    (place / 'file').touch(); print(place, flush=True); os.kill(os.getpid(), 9)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -407,7 +407,8 @@ def test_a_handshake_that_is_not_answered_may_have_happened():
     assert uvloop.run(talk()) == ("info", "ConnectionResetError")
 
 
-def test_many_accounts_are_made_over_all_instances(stack):
+def test_many_accounts_are_made_over_all_instances(stack, monkeypatch):
+    monkeypatch.setattr("workbench.workloads.accounts.AT_ONCE", 4)  # each makes several, one after the other
     before = preparing.made()
     url = stack.url("app")
     tokens = uvloop.run(log_in_many([url, url], 12))

@@ -49,7 +49,12 @@ class WorkbenchError(Exception):
         import traceback
 
         below = _below()
-        frames = [frame for frame in traceback.extract_tb(self.__traceback__) if not frame.filename.startswith(below)]
+        chained: BaseException | None = self
+        found: list[traceback.FrameSummary] = []
+        while chained is not None:  # what it was raised from stands behind it: there is one's own mistake
+            found += traceback.extract_tb(chained.__traceback__)
+            chained = chained.__cause__
+        frames = [frame for frame in found if not frame.filename.startswith(below)]
         places = [f"{_place(frame.filename)}, line {frame.lineno}\n    {frame.line}" for frame in frames]
         return [*places, f"{type(self).__name__}: {self}"]
 

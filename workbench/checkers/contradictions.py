@@ -38,7 +38,8 @@ def contradiction(example: Sequence[Operation], model: str, *, elsewhere: Contai
 def overtaken(last: Operation, example: Sequence[Operation], others: Iterable[Operation]) -> str:
     """Which of these operations on a register shows that what the last saw was over before it was called, as the end of
     a sentence; nothing where none does by itself. ``others`` are all on that register."""
-    if last.kind != "read" and leaves(last) is None:  # one that was refused, which saw anything but a value
+    if last.kind not in ("read", "cas") or (last.kind == "cas" and leaves(last) is None):
+        # A write saw nothing, and a cas that was refused anything but a value.
         return ""
     seen = plain(last.value if last.kind == "read" else last.value[0])
     if seen is None:

@@ -35,8 +35,11 @@ def fenced(history: History, *, tokens: bool = True, stale: int = 0, faults: boo
     Measured: ``jobs`` (acknowledged), ``counters``, ``unacknowledged`` (jobs that may have been done), ``stale`` (jobs
     that were refused for their token), ``overwritten`` (pairs that show a loss), ``disordered`` (pairs that show only
     tokens out of order), ``lost`` (acknowledged increments that are gone, at least).
+    Raises `UsageError` if ``stale`` is no number of jobs.
     Raises `UsageError` for a job or a read that does not carry these.
     """
+    if type(stale) is not int or stale < 0:
+        raise UsageError(f"stale is a number of jobs, 0 or more; got {stale!r}.")
     found, c = sections(history), history.columns
     if len(found) and found.value.min() < 0:
         raise UsageError('A job carries the counter as it left it, {"value": n}, from 0 up, beside its token.')
@@ -77,7 +80,9 @@ def fenced(history: History, *, tokens: bool = True, stale: int = 0, faults: boo
         text = f"{unread:,} of {plural(count, 'counter')} were not read after their last job, so nobody knows."
         return judge(history, "unknown", text, measured=measured)
     if measured["stale"] < stale:
-        text = f"Only {measured['stale']:,} of {stale:,} jobs" if measured["stale"] else "No job"
+        text = (
+            f"Only {plural(measured['stale'], 'job')} (claimed: at least {stale:,})" if measured["stale"] else "No job"
+        )
         text += " came with a token out of date, so the fence was not tried."
         return judge(history, "unknown", text, measured=measured)
     order = "" if disordered else ", in the order of their tokens"

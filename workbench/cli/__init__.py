@@ -67,7 +67,8 @@ def run(
         bool, typer.Option("--failed", help="Only what was red in the last run; parameters are those given now.")
     ] = False,
     again: Annotated[
-        int, typer.Option("--again", metavar="N", min=0, help="Execute what ends unknown again, at most N times.")
+        int,
+        typer.Option("--again", metavar="N", min=0, help="Execute again what ends with 6, unknown, at most N times."),
     ] = 0,
     cell_timeout: CellTimeout = 600.0,
     keep: Annotated[

@@ -11,9 +11,10 @@ from workbench import guard
 from workbench.cli.allowing import allow
 from workbench.cli.executing import run_chosen
 from workbench.cli.project import Project, known_parameters
-from workbench.errors import ClaimUnknown, UsageError
+from workbench.errors import ClaimUnknown, Interrupted, UsageError
 from workbench.execute.ending import overall
 from workbench.parameters import Given, read_profile, resolve
+from workbench.standing import kept
 
 
 def run_notebooks(
@@ -34,8 +35,9 @@ def run_notebooks(
 ) -> int:
     """Execute the notebooks that are meant; the exit code of the run.
 
-    What ends unknown is executed ``again``, at most so many times: a machine that stood still for a moment decides
-    nothing. What is refuted never is. Each time has a run folder of its own, so nothing is hidden.
+    What ends with 6, unknown, is executed ``again``, at most so many times: a machine that stood still for a moment
+    decides nothing. What is refuted, or broke off, never is. Each time has a run folder of its own: nothing is
+    hidden.
 
     Raises `UsageError`, `ParameterError` or `NothingSelected` before anything is started, and `ServiceError` if a
     parameter asks for containers and there can be none.
@@ -64,10 +66,14 @@ def run_notebooks(
         )
         codes |= ended
         notebooks = [notebook for notebook in notebooks if ended[notebook.name] == ClaimUnknown.exit_code]
-        if not notebooks or not left:
+        if not (notebooks and left) or Interrupted.exit_code in ended.values():  # who asks for the end means all of it
             break
         which = ", ".join(notebook.name for notebook in notebooks)
         typer.echo(f"\nUnknown in {folder.name}, so executed again: {which}\n")
+        for notebook in notebooks if keep else ():  # what stays of them takes of the machine what they need now
+            kept.end(folder / notebook.name)
+    if red := [name for name, code in codes.items() if code and name not in ended]:
+        typer.echo(f"\nRed before, and not executed again: {', '.join(red)}. Repeat: workbench run {' '.join(red)}")
     return overall(list(codes.values()))
 
 

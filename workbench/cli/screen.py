@@ -22,11 +22,10 @@ from workbench.execute.ending import VERDICT_FILE, Ended, Job
 from workbench.records import read_json
 from workbench.redact import Redactor
 from workbench.results import headline, not_stated
+from workbench.words import rank
 
 STYLES = {"held": "bold #3d9bf0", "refuted": "bold #ff3d9e", "unknown": "bold #e59400"}
 SHAPES = {"held": "●", "refuted": "✕", "unknown": "▲"}
-_LAST = {"held": 0, "unknown": 1, "refuted": 2}
-"""What is red stands last: the end of a long table is what a terminal shows, and what is kept of a pipeline's log."""
 LOOK = "Judge its record again: workbench verify latest · repeat what was red: workbench run --failed"
 """What one does after a red run."""
 PLAIN_EVERY_S = 2.0
@@ -97,7 +96,8 @@ class Screen:
         for heading, ratio in (("verdict", None), ("notebook", None), ("claim", 2), ("measured", 3)):
             table.add_column(heading, ratio=ratio, no_wrap=ratio is None)
         rows = [(str(claim.get("verdict")), each.job.name, claim) for each in ended for claim in each.claims]
-        for verdict, name, claim in sorted(rows, key=lambda row: _LAST.get(row[0], len(_LAST))):
+        # Red last: the end of a long table is what a terminal shows, and what is kept of a pipeline's log.
+        for verdict, name, claim in sorted(rows, key=lambda row: rank(row[0]), reverse=True):
             measured = str(claim.get("text") or "").removeprefix(f"{verdict}: ")
             sentence = str(claim.get("sentence") or claim.get("name"))
             table.add_row(mark(verdict), escape(name), *(escape(self._redact(t)) for t in (sentence, measured)))

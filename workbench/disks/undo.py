@@ -9,6 +9,7 @@ names before. What is removed waits in a folder aside until then.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 
@@ -35,11 +36,15 @@ class Before:
     def remember_cut(self, file: int, size: int) -> None:
         """Called before the file is cut to ``size`` bytes. Holes need not be remembered: they are zeros again."""
         end = size
-        with contextlib.suppress(OSError):  # ENXIO: no more data
-            while True:
+        while True:
+            try:
                 begin = os.lseek(file, end, os.SEEK_DATA)
                 end = os.lseek(file, begin, os.SEEK_HOLE)
-                self.remember(file, begin, end)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # not the last of the data, but nobody tells where holes are
+                    self.remember(file, end, self.size)
+                return
+            self.remember(file, begin, end)
 
     def shrink(self, file: int) -> int:
         """Give back the room that it has taken since, which others may need; how many bytes that are undone."""

@@ -29,7 +29,7 @@ class Manager:
         return self._kernel.alive
 
     def shutdown_kernel(self, *, now: bool = False) -> None:
-        """Asked where it never answered: there is nobody to say goodbye to."""
+        """nbclient asks for this where the kernel never answered: there is nobody to say goodbye to."""
         self._kernel.kill()
 
     def cleanup_resources(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -133,7 +134,8 @@ def judge(job: Job, failure: Failure | None, *, seconds: float) -> Ended:
     try:
         whole.write_json(job.folder / VERDICT_FILE, document)
         if not concluded:
-            settle_table(job.folder / "notebook.ipynb", document)
+            with contextlib.suppress(OSError):  # what it shows is no record; that is sealed all the same
+                settle_table(job.folder / "notebook.ipynb", document)
         chain.write(job.folder)
     except OSError as error:
         return _not_kept(ended, error)

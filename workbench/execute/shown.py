@@ -22,7 +22,7 @@ def settle_table(notebook: Path, document: Mapping[str, Any]) -> None:
     from workbench.evidence.claims import Claim
 
     try:
-        executed: dict[str, Any] = json.loads(notebook.read_text())
+        executed: dict[str, Any] = json.loads(notebook.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError):
         return
     shown = [

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from workbench.runtimes.disk import Disk
     from workbench.stack import Role, Running, Stack
 
-_PATIENCE_S = 10.0
-"""How long a service may take to recover or to give up."""
+_PATIENCE_S = 3.0
+"""How long a service may take to give up. One that recovers may take longer, and that is its recovery."""
 
 
 def of(stack: Stack, service: str | Role, verb: str) -> Disk:

@@ -44,7 +44,8 @@ class Lose:
         heir = processes.running(stack, self.promote, "promotion of")
         if (role := heir.role) != "replica":
             raise NotPossible(
-                f"{self} is not possible: {self.promote}, which is to take over, is {role or 'silent'!r}."
+                f"{self} is not possible: {self.promote}, which is to take over, "
+                f"{f'is {role} now' if role else 'did not say what it is'}. Wait until it is a replica."
             )
         lost.kill()
         lost.forget()

@@ -125,6 +125,8 @@ def race(problems: Iterable[Problem], *, late: Callable[[], bool]) -> Race:
                 crowd += runner.size
             elif answer != FOUND:
                 return Race((runner.problem, answer), runner.held())
+            else:
+                runner.forget()  # it and its frontier hold one another, and what they have seen
         if undecided or not still:
             return Race(undecided=undecided + len(still) + given_up, too_large=given_up)
         waiting, work = still, min(work * _GROWTH, _LONGEST_TURN)

@@ -56,7 +56,7 @@ def history(history: History, *, finding: Finding | None = None) -> Picture:
     view = _view(history, finding)
     span = max(view.end - view.begin, 1e-3)
     said = _title(history, finding)
-    title = said if len(said) <= _LONG_TITLE else said.split(": ")[0]
+    title = said if len(said) <= _LONG_TITLE else re.split(r": (?![^(){}\[\]]*[)}\]])", said)[0]
     figure, axes = picture(_shifted(history, view), title=title, y="client", until=span)
     figure.alt = figure.alt.replace(title, said)
     clients = np.unique(history.columns.client[view.rows]).tolist()

@@ -22,10 +22,10 @@ class Crowd:
     def others(self, runtimes: Iterable[str]) -> float | None:
         """The share of all processor time since then, 0 to 1, that others took.
 
-        ``runtimes`` are those of the services: what an engine runs is not below it, so with containers the
-        share is not known; nor is it where the kernel tells nothing.
+        ``runtimes`` are those of the services: what an engine, another owner or somebody elsewhere
+        runs is not below it, so the share is known only where all are embedded, and the kernel tells.
         """
-        if "docker" in runtimes or self._before is None or (after := _spent(self._pid)) is None:
+        if not {"embedded"}.issuperset(runtimes) or self._before is None or (after := _spent(self._pid)) is None:
             return None
         total, busy, own = (now - then for now, then in zip(after, self._before, strict=True))
         return min(max(0.0, busy - own) / total, 1.0) if total > 0 else None

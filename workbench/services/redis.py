@@ -38,7 +38,7 @@ $WORKBENCH_REDIS_CONF
 END"""
 _BUFFER = re.compile(r"\d+([kmg]b?)? \d+([kmg]b?)? \d+", re.IGNORECASE)
 _MEMORY = re.compile(r"\d+([kmg]?b|[kmg])?", re.IGNORECASE)
-_SNAPSHOTS = re.compile(r"(\d+ \d+( \d+ \d+)*)?")
+_SNAPSHOTS = re.compile(r"([1-9]\d* \d+( [1-9]\d* \d+)*)?", re.ASCII)
 _NUMBERS = {  # the least and the most of each
     "replicas": (0, 8),
     "sentinels": (0, 9),

@@ -106,7 +106,7 @@ def _render(all_runs: Overview, limits: Limits) -> str:
 def _environment() -> jinja2.Environment:
     """Its templates, and those of the other pages, whose frame and style it has.
 
-    (Theirs, `workbench.report.render.templates`, would do as well, and import all that makes reports.)
+    (Theirs, `workbench.report.render.templates`, would do as well, but with it comes all that makes reports.)
     """
     import jinja2
 

@@ -138,8 +138,11 @@ class Transfers:
         return {**ask.value, **done, "tries": tries}
 
     def classify(self, error: BaseException) -> tuple[Outcome, str]:
+        from workbench.workloads.asking import in_short
         from workbench.workloads.sql import classify
 
+        if isinstance(error, HalfDone):  # whatever refused the second half, the first is done
+            return "info", f"half done: {in_short(error.__cause__ or error)}"
         return classify(error)
 
     async def close(self, connection: Bank) -> None:
