@@ -207,7 +207,7 @@ def test_each_fault_has_its_own_failover():
     assert replaced(history, within_s=2.5).measured["served_s"] == pytest.approx([1.51, 2.01])
     finding = replaced(history, within_s=1.8)
     assert finding.verdict == "refuted"
-    assert finding.text.startswith("Of 2 failovers 1 decided: After 'kill redis-2' began, clients were served by")
+    assert finding.text.startswith("Of 2 failovers 1 decided: After 'kill redis-2' began clients were served by")
 
 
 def test_replaced_wants_a_positive_time():

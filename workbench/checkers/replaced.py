@@ -79,7 +79,7 @@ def _takeover(history: History, at: Codes, window: Window, end: float, *, within
     served = np.flatnonzero(there & (c.called >= window.began) & (c.returned < end))
     if not len(served):
         watched = end - window.began
-        text = f"After {window.fault!r} began, no other node served a client in {watched:.2f} s ({claimed})."
+        text = f"After {window.fault!r} began no other node served a client in {watched:.2f} s ({claimed})."
         if watched <= within_s:
             return Takeover("unknown", found_s, None, text)
         wrong = np.flatnonzero((c.outcome != OK) & (c.called >= window.began) & (c.called < end))
@@ -87,7 +87,7 @@ def _takeover(history: History, at: Codes, window: Window, end: float, *, within
     first = served[np.argmin(c.returned[served])]
     served_s = float(c.returned[first] - window.began)
     node = c.key.names[at[first]]
-    text = f"After {window.fault!r} began, clients were served by {node} within {served_s:.2f} s ({claimed})"
+    text = f"After {window.fault!r} began clients were served by {node} within {served_s:.2f} s ({claimed})"
     if found_s is not None:
         text += f"; the first of them had found it after {found_s:.2f} s"
     if served_s > within_s:
