@@ -9,8 +9,8 @@ from typing import Any
 
 
 class Asked:
-    """While the ``with`` lasts, SIGINT, SIGTERM and SIGHUP end notebooks, not this process. In any
-    other thread than the main one it counts nothing, as only that may handle signals."""
+    """While the ``with`` lasts, SIGINT, SIGTERM and SIGHUP end notebooks, not this process. In other threads than
+    the main one it counts nothing, as only that one may handle signals."""
 
     def __init__(self) -> None:
         self.times = 0

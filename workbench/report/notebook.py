@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from workbench.evidence.table import BEGINS
 from workbench.history import whole
 from workbench.report import ansi
 from workbench.report.markup import inert, shows
@@ -25,7 +26,6 @@ LONGEST = 40_000
 _TITLE = re.compile(r"\A\s*# [^\n]*\n*")
 _HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 _ATTACHMENT = re.compile(r"\(attachment:([^)\s]+)\)")
-_VERDICT_TABLE = '<div role="status" aria-label='
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif")
 _TAKEN = ("top", "claims", "refuted", "picture", "faults", "logs", "check", "contents")
 """Places on a page that are not the notebook's."""
@@ -133,7 +133,7 @@ class _Page:
         if "text/html" in data:
             markup = _text(data["text/html"])
             # The page begins with the verdict table; in the notebook's flow it would stand there a second time.
-            if _VERDICT_TABLE in markup:
+            if BEGINS in markup:
                 return None
             markup = inert(markup, heading=self._heading)
             if shows(markup):
