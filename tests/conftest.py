@@ -3,12 +3,15 @@
 A test marked ``docker`` starts containers, one marked ``browser`` a Chromium. Where that cannot be done it is skipped,
 and the reason is told; with CI=true it fails instead, whatever skips it.
 
-What takes longest begins first.
+What takes longest begins first. A test whose run says that this machine was too busy is made up to twice more, with
+the fixtures it had, and named at the end.
 """
 
 import functools
 import itertools
 import os
+import sys
+import traceback
 
 import pytest
 
@@ -71,6 +74,42 @@ def _dealt(items):
     """What is dealt as one: a file, of those whose tests share nothing a test."""
     alone = ("test_defects", "test_orphans")
     return itertools.groupby(items, key=lambda one: one.nodeid if one.path.stem in alone else one.path.stem)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """A run that could not offer its load or find its steady state, because of what else this machine does, is no
+    verdict, and what a test says of it is none: twice more, if need be."""
+    try:
+        return (yield)
+    except Exception as error:
+        for _ in range(2):
+            if not _disturbed(error):
+                raise error
+            pyfuncitem.user_properties.append(("again", (str(error).splitlines() or [""])[0]))
+            try:
+                pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames})
+                return True
+            except Exception as again:
+                error = again
+        raise error
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Who passed only when it was made again is named: if it is often the same one, it is no busy machine."""
+    for report in terminalreporter.stats.get("passed", ()):
+        if report.when == "call" and (why := dict(report.user_properties).get("again")) is not None:
+            terminalreporter.write_line(f"AGAIN {report.nodeid}: {why}")
+
+
+def _disturbed(error) -> bool:
+    """Whether a run that was looked at where this happened says so of itself."""
+    history = sys.modules.get("workbench.history")
+    if history is None:
+        return False
+    there = [value for frame, _ in traceback.walk_tb(error.__traceback__) for value in frame.f_locals.values()]
+    doubts = [doubt.kind for one in there if isinstance(one, history.History) for doubt in one.doubts]
+    return not {"saturated", "unsteady"}.isdisjoint(doubts)
 
 
 @functools.cache
